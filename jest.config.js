@@ -1,0 +1,43 @@
+const transform = {
+	"\\.ts$": [
+		"@swc/jest",
+		{
+			jsc: { parser: { syntax: "typescript" }, target: "es2024" },
+			module: { type: "es6" },
+			sourceMaps: "inline",
+		},
+	],
+};
+
+/** One project per kind of test: what it needs decides where it lives. */
+const project = (displayName, roots, more = {}) => ({
+	displayName,
+	testEnvironment: "node",
+	roots: roots.map((root) => `<rootDir>/${root}`),
+	testMatch: ["**/*.test.ts"],
+	extensionsToTreatAsEsm: [".ts"],
+	modulePathIgnorePatterns: ["<rootDir>/dist"],
+	transform,
+	...more,
+});
+
+/** @type {import('jest').Config} */
+export default {
+	projects: [
+		project("unit", [
+			"operator",
+			"fake-cloud",
+			"sandbox",
+			"cli",
+			"test/support",
+			"test/house",
+		]),
+		project("controller", ["test/controller"], {
+			setupFilesAfterEnv: ["<rootDir>/test/support/nock.ts"],
+		}),
+		project("e2e", ["test/e2e"]),
+		project("cluster", ["test/cluster"]),
+		project("browser", ["test/browser"]),
+		project("chaos", ["test/chaos"]),
+	],
+};

@@ -1,0 +1,75 @@
+/** Every name Fairlead writes on somebody's objects, in one place. */
+
+export const group = "fairlead.dev";
+export const groupVersion = "fairlead.dev/v1alpha1";
+
+/** `loadBalancerClass: fairlead.dev/<name of a BalancerClass>` */
+export const classPrefix = "fairlead.dev/";
+
+export const annotations = {
+	/** What address the Service holds, from where; written before anything is built on it. JSON, see model/assignment.ts. */
+	assigned: "fairlead.dev/assigned",
+	/** Class and provider that hold something for the Service, until clean-up: `<class>/<provider>`. */
+	provisionedBy: "fairlead.dev/provisioned-by",
+	/** Addresses the user asks for, comma-separated, one per family. */
+	addresses: "fairlead.dev/addresses",
+	/** AddressPool the user asks for. */
+	pool: "fairlead.dev/pool",
+	sharingKey: "fairlead.dev/sharing-key",
+} as const;
+
+/** MetalLB's annotations, read but never written. */
+export const metallbAnnotations = {
+	pool: "metallb.io/address-pool",
+	addresses: "metallb.io/loadBalancerIPs",
+	sharingKey: "metallb.io/allow-shared-ip",
+} as const;
+
+export const finalizers = {
+	/** For class-less Services: the name every cloud controller uses, so that a hand-over between controllers works. */
+	classless: "service.kubernetes.io/load-balancer-cleanup",
+	/**
+	 * For Services with a loadBalancerClass: the upstream service controller strips the one above from Services it
+	 * does not own (it does not look at the class), so these need one of our own.
+	 */
+	classed: "fairlead.dev/balancer",
+	/** On a BalancerClass while a Service holds something through it. */
+	classInUse: "fairlead.dev/class-in-use",
+} as const;
+
+export const conditions = {
+	addressAssigned: "fairlead.dev/AddressAssigned",
+	provisioned: "fairlead.dev/Provisioned",
+	programmed: "fairlead.dev/Programmed",
+	serving: "fairlead.dev/Serving",
+} as const;
+
+/** Event reasons of the upstream service controller (k8s.io/cloud-provider, controllers/service). */
+export const eventReasons = {
+	ensuring: "EnsuringLoadBalancer",
+	ensured: "EnsuredLoadBalancer",
+	updated: "UpdatedLoadBalancer",
+	deleting: "DeletingLoadBalancer",
+	deleted: "DeletedLoadBalancer",
+	syncFailed: "SyncLoadBalancerFailed",
+	deleteFailed: "DeleteLoadBalancerFailed",
+	unavailable: "UnAvailableLoadBalancer",
+} as const;
+
+/** Labels on everything Fairlead makes in a cloud. */
+export const cloudLabels = {
+	cluster: "fairlead.dev/cluster",
+	serviceUid: "fairlead.dev/service-uid",
+	serviceNamespace: "fairlead.dev/service-namespace",
+	serviceName: "fairlead.dev/service-name",
+} as const;
+
+export const nodeLabels = {
+	/** Source: k8s.io/api/core/v1 well_known_labels.go. */
+	exclude: "node.kubernetes.io/exclude-from-external-load-balancers",
+} as const;
+
+export const nodeTaints = {
+	/** Source: k8s.io/cloud-provider, ToBeDeletedTaint. */
+	toBeDeleted: "ToBeDeletedByClusterAutoscaler",
+} as const;

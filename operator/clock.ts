@@ -1,0 +1,42 @@
+/** Undoes a timer; calling it twice, or after the timer fired, does nothing. */
+export type Cancel = () => void;
+
+/** Time as every part of Fairlead sees it; passed in, so that tests decide what time it is. */
+export interface Clock {
+	/** Wall time in milliseconds since the epoch: for stamps people and other machines read, never for durations. */
+	now(): number;
+	/** Milliseconds from an arbitrary origin that never run backwards: for durations and deadlines. */
+	monotonic(): number;
+	/** Calls `run` once, `ms` milliseconds from now; does not keep the process alive by itself. */
+	after(ms: number, run: () => void): Cancel;
+}
+
+export const systemClock: Clock = {
+	now: () => Date.now(),
+	monotonic: () => performance.now(),
+	after(ms, run) {
+		const timer = setTimeout(run, ms);
+		timer.unref();
+		return () => clearTimeout(timer);
+	},
+};
+
+/** Resolves after `ms` milliseconds of `clock`; rejects with the signal's reason as soon as it is aborted. */
+export function sleep(
+	clock: Clock,
+	ms: number,
+	signal?: AbortSignal,
+): Promise<void> {
+	return new Promise((resolve, reject) => {
+		if (signal?.aborted) return reject(signal.reason as Error);
+		const stop = () => {
+			cancel();
+			reject(signal?.reason as Error);
+		};
+		const cancel = clock.after(ms, () => {
+			signal?.removeEventListener("abort", stop);
+			resolve();
+		});
+		signal?.addEventListener("abort", stop, { once: true });
+	});
+}
