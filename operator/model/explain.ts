@@ -1,0 +1,201 @@
+import { conditions } from "../api/names.ts";
+import type { ObservedBalancer, ObservedPort } from "./balancer/balancer.ts";
+import type { Verdict } from "./conditions.ts";
+import type { OwnWorld, World } from "./world.ts";
+
+/**
+ * The reasons, in one place: what conditions, events, command line and dashboard say of a Service that is ours. Always
+ * all four conditions. Messages hold nothing that changes by itself (counts, times), or every change would be a write.
+ */
+export function explain(world: World): Verdict[] {
+	if (world.ownership.kind === "Refused")
+		return refused(world.ownership.reason, world.ownership.message);
+	if (!world.ours) return [];
+	if (world.ours.addressing.kind === "Refused")
+		return refused(world.ours.addressing.reason, world.ours.addressing.message);
+	const provisioned = explainProvisioned(world, world.ours);
+	return [
+		explainAddress(world, world.ours),
+		provisioned,
+		programmed,
+		explainServing(world, provisioned),
+	];
+}
+
+/** What is said while a balancer is being taken away; the Service may live on as another type. */
+export function explainLeaving(world: World): Verdict[] {
+	const { outcome } = world;
+	if (outcome.kind === "Failed")
+		return [
+			verdict(
+				conditions.provisioned,
+				"False",
+				outcome.code,
+				`the balancer could not be deleted yet: ${outcome.message}`,
+			),
+		];
+	return [];
+}
+
+/** Ports of an observed balancer that nobody serves. */
+export function refusedPorts(balancer: ObservedBalancer): ObservedPort[] {
+	return balancer.ports.filter((port) => port.state === "Refused");
+}
+
+function refused(reason: string, message: string): Verdict[] {
+	return [
+		verdict(conditions.addressAssigned, "False", reason, message),
+		verdict(conditions.provisioned, "False", reason, message),
+		programmed,
+		verdict(
+			conditions.serving,
+			"False",
+			"NotProvisioned",
+			"no balancer carries traffic for this Service",
+		),
+	];
+}
+
+function explainAddress(world: World, ours: OwnWorld): Verdict {
+	const { outcome } = world;
+	const addresses =
+		ours.addressing.kind === "Pools"
+			? ours.addressing.assignment.addresses
+			: outcome.kind === "Observed"
+				? outcome.balancer.addresses
+				: ours.desired.addresses;
+	if (addresses.length > 0)
+		return verdict(
+			conditions.addressAssigned,
+			"True",
+			"Assigned",
+			`${addresses.join(", ")} (${origin(world, ours)})`,
+		);
+	if (outcome.kind === "Failed")
+		return verdict(
+			conditions.addressAssigned,
+			"False",
+			outcome.code,
+			outcome.message,
+		);
+	return verdict(
+		conditions.addressAssigned,
+		"False",
+		"Provisioning",
+		`waiting for an address (${origin(world, ours)})`,
+	);
+}
+
+/** Where a Service's balancer comes from, for people. */
+function origin(world: World, ours: OwnWorld): string {
+	const { ownership } = world;
+	if (ownership.kind !== "Ours") return "";
+	const pools =
+		ours.addressing.kind === "Pools" ? ours.addressing.assignment.pools : [];
+	const from = [...new Set(pools)].map((pool) => `pool ${pool}`);
+	return [...from, `class ${ownership.class.metadata.name}`].join(", ");
+}
+
+function explainProvisioned(world: World, ours: OwnWorld): Verdict {
+	const { outcome } = world;
+	const { provisioned } = conditions;
+	if (outcome.kind === "Failed")
+		return verdict(provisioned, "False", outcome.code, outcome.message);
+	if (outcome.kind !== "Observed")
+		return verdict(
+			provisioned,
+			"False",
+			"Provisioning",
+			`the balancer is being made (${origin(world, ours)})`,
+		);
+	const { balancer } = outcome;
+	if (balancer.pending)
+		return verdict(
+			provisioned,
+			"False",
+			"Provisioning",
+			`balancer ${balancer.id}: waiting for ${balancer.pending.waitingFor}`,
+		);
+	const bad = refusedPorts(balancer);
+	if (bad.length > 0)
+		return verdict(
+			provisioned,
+			"False",
+			"PortsRefused",
+			bad
+				.map(
+					(port) =>
+						`port ${port.port}/${port.protocol}: ${port.message ?? port.reason ?? "refused"}`,
+				)
+				.join("; "),
+		);
+	if (balancer.targetProblems.length > 0)
+		return verdict(
+			provisioned,
+			"False",
+			"TargetsRefused",
+			balancer.targetProblems
+				.map((problem) => `node ${problem.node}: ${problem.message}`)
+				.join("; "),
+		);
+	return verdict(
+		provisioned,
+		"True",
+		"Provisioned",
+		`balancer ${balancer.id} (${origin(world, ours)})`,
+	);
+}
+
+/** No agent reports yet what it programmed; saying True would be a guess. */
+const programmed = verdict(
+	conditions.programmed,
+	"Unknown",
+	"NoAgents",
+	"no Fairlead agent runs on the nodes: kube-proxy, or what stands in for it, carries the address and does not report",
+);
+
+function explainServing(world: World, provisioned: Verdict): Verdict {
+	const { serving } = conditions;
+	const hasIngress =
+		(world.service.status?.loadBalancer?.ingress ?? []).length > 0;
+	const configured =
+		world.outcome.kind === "Observed" &&
+		world.outcome.balancer.ports.some((port) => port.state === "Configured") &&
+		!world.outcome.balancer.pending;
+	if (!configured && !hasIngress)
+		return verdict(
+			serving,
+			"False",
+			"NotProvisioned",
+			provisioned.message || "no balancer carries traffic for this Service",
+		);
+	if (world.ours?.needsUndo && world.ours.desired.targets.length === 0)
+		return verdict(
+			serving,
+			"False",
+			"NoNodes",
+			"no node may be a target: all are excluded, going away, or there is none",
+		);
+	if (!world.readyEndpoints)
+		return verdict(
+			serving,
+			"False",
+			"NoReadyEndpoints",
+			"no endpoint of the Service is ready; check its selector and its pods",
+		);
+	return verdict(
+		serving,
+		"True",
+		"EndpointsReady",
+		"the balancer is configured and the Service has ready endpoints",
+	);
+}
+
+function verdict(
+	type: string,
+	status: Verdict["status"],
+	reason: string,
+	message: string,
+): Verdict {
+	return { type, status, reason, message };
+}

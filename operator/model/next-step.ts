@@ -1,0 +1,385 @@
+import type { LoadBalancerIngress, Service } from "../api/core.ts";
+import type { Condition } from "../api/meta.ts";
+import {
+	annotations,
+	conditions,
+	eventReasons,
+	finalizers,
+} from "../api/names.ts";
+import {
+	type Assignment,
+	assignmentOf,
+	formatAssignment,
+	sameAssignment,
+} from "./assignment.ts";
+import type { DesiredBalancer, ObservedBalancer } from "./balancer/balancer.ts";
+import { changedConditions, type Verdict } from "./conditions.ts";
+import { explain, explainLeaving } from "./explain.ts";
+import {
+	finalizerOf,
+	type Holding,
+	holdingOf,
+	holdingValue,
+} from "./ownership.ts";
+import type { OwnWorld, World } from "./world.ts";
+
+/** The one thing to do next for a Service. Done again and again until nothing is left. */
+export type Step =
+	| { do: "nothing" }
+	| { do: "patch"; change: ServiceChange; event?: Announcement }
+	| { do: "guard-class"; className: string }
+	| { do: "ensure"; desired: DesiredBalancer }
+	/** `holding` undefined: the record of who holds it was wiped, so every class that may is asked. */
+	| { do: "delete"; holding: Holding | undefined; event?: Announcement };
+
+/** One patch of a Service through /status; absent fields stay as they are. */
+export interface ServiceChange {
+	addFinalizer?: string;
+	removeFinalizer?: string;
+	/** null removes. */
+	annotations?: Record<string, string | null>;
+	conditions?: Condition[];
+	/** Types of conditions to remove. */
+	dropConditions?: string[];
+	ingress?: LoadBalancerIngress[];
+}
+
+export interface Announcement {
+	type: "Normal" | "Warning";
+	reason: string;
+	note: string;
+}
+
+/**
+ * Decides from the world alone. The order is what makes a crash harmless: finalizer and record before the first call
+ * to a provider, the address recorded before ingress, and the finalizer gone only after the provider said "gone".
+ */
+export function nextStep(world: World): Step {
+	const leaving = mustLetGo(world);
+	if (leaving) return letGo(world, leaving.holding);
+	if (world.service.metadata.deletionTimestamp) return { do: "nothing" };
+	if (world.ownership.kind === "NotOurs") return forget(world);
+	if (world.ownership.kind === "Refused" || !world.ours) return describe(world);
+	return serve(world, world.ours, world.ownership.class.metadata.name);
+}
+
+/** Whether something is held that must be given back, and by whom. */
+function mustLetGo(world: World): { holding: Holding | undefined } | undefined {
+	const { service, ownership } = world;
+	const holding = holdingOf(service);
+	const ownFinalizer = service.metadata.finalizers?.includes(
+		finalizers.classed,
+	);
+	const going = service.metadata.deletionTimestamp !== undefined;
+	if (going || ownership.kind === "NotOurs") {
+		if (holding) return { holding };
+		if (ownership.kind === "Ours" && holdsFinalizer(service))
+			return {
+				holding: {
+					className: ownership.class.metadata.name,
+					provider: ownership.class.spec.provider,
+				},
+			};
+		return ownFinalizer ? { holding: undefined } : undefined;
+	}
+	if (ownership.kind === "Refused" || !holding) return undefined;
+	const { metadata, spec } = ownership.class;
+	const same =
+		holding.className === metadata.name && holding.provider === spec.provider;
+	return same ? undefined : { holding };
+}
+
+function holdsFinalizer(service: Service): boolean {
+	return service.metadata.finalizers?.includes(finalizerOf(service)) ?? false;
+}
+
+function letGo(world: World, holding: Holding | undefined): Step {
+	const { service, outcome } = world;
+	switch (outcome.kind) {
+		case "Gone":
+			return {
+				do: "patch",
+				change: cleared(service),
+				event: {
+					type: "Normal",
+					reason: eventReasons.deleted,
+					note: "Deleted load balancer",
+				},
+			};
+		case "InFlight":
+		case "Deleting":
+			return { do: "nothing" };
+		case "Failed": {
+			const change = conditionChange(world, explainLeaving(world));
+			return change
+				? {
+						do: "patch",
+						change,
+						event: {
+							type: "Warning",
+							reason: eventReasons.deleteFailed,
+							note: outcome.message,
+						},
+					}
+				: { do: "nothing" };
+		}
+		default:
+			return {
+				do: "delete",
+				holding,
+				event: {
+					type: "Normal",
+					reason: eventReasons.deleting,
+					note: "Deleting load balancer",
+				},
+			};
+	}
+}
+
+/** Takes every trace of ours off a Service. The API server itself clears status when the type leaves LoadBalancer. */
+function cleared(service: Service): ServiceChange {
+	const present = service.metadata.finalizers ?? [];
+	const finalizer = present.includes(finalizers.classed)
+		? finalizers.classed
+		: finalizers.classless;
+	const change: ServiceChange = {
+		annotations: {
+			[annotations.assigned]: null,
+			[annotations.provisionedBy]: null,
+		},
+	};
+	if (present.includes(finalizer)) change.removeFinalizer = finalizer;
+	const drop = ourConditions(service);
+	if (drop.length > 0) change.dropConditions = drop;
+	if (ingressIsOurs(service)) change.ingress = [];
+	return change;
+}
+
+/** Whether the ingress on a Service is what we recorded: once it no longer is, it may be the next controller's. */
+function ingressIsOurs(service: Service): boolean {
+	const ingress = service.status?.loadBalancer?.ingress ?? [];
+	const recorded = assignmentOf(service)?.addresses ?? [];
+	return (
+		ingress.length > 0 &&
+		ingress.every((each) => each.ip !== undefined && recorded.includes(each.ip))
+	);
+}
+
+function ourConditions(service: Service): string[] {
+	const types = new Set<string>(Object.values(conditions));
+	return (service.status?.conditions ?? [])
+		.map((condition) => condition.type)
+		.filter((type) => types.has(type));
+}
+
+/** A Service that left us without holding anything: it had only been told why it cannot be served. */
+function forget(world: World): Step {
+	const { service } = world;
+	const traces =
+		ourConditions(service).length > 0 ||
+		service.metadata.annotations?.[annotations.assigned] !== undefined;
+	if (!traces) return { do: "nothing" };
+	const { removeFinalizer: _, ...change } = cleared(service);
+	return { do: "patch", change };
+}
+
+function describe(world: World): Step {
+	const change = conditionChange(world, explain(world));
+	return change ? { do: "patch", change } : { do: "nothing" };
+}
+
+function conditionChange(
+	world: World,
+	wanted: Verdict[],
+): ServiceChange | undefined {
+	const changed = changedConditions(
+		world.service.status?.conditions ?? [],
+		wanted,
+		world.now,
+	);
+	return changed.length > 0 ? { conditions: changed } : undefined;
+}
+
+function serve(world: World, ours: OwnWorld, className: string): Step {
+	if (ours.addressing.kind === "Refused") return describeWaiting(world);
+	if (ours.needsUndo) {
+		if (!ours.classGuarded) return { do: "guard-class", className };
+		const guard = guardChange(world, ours);
+		if (guard) return guard;
+	}
+	const { outcome } = world;
+	switch (outcome.kind) {
+		case "Observed":
+			return outcome.balancer.pending && !outcome.slow && hasIngress(world)
+				? { do: "nothing" }
+				: settle(world, ours, outcome.balancer);
+		case "Failed": {
+			const change = conditionChange(world, explain(world));
+			return change
+				? {
+						do: "patch",
+						change,
+						event: {
+							type: "Warning",
+							reason: eventReasons.syncFailed,
+							note: `Error syncing load balancer: ${outcome.message}`,
+						},
+					}
+				: { do: "nothing" };
+		}
+		case "InFlight":
+			return { do: "nothing" };
+		default:
+			return { do: "ensure", desired: ours.desired };
+	}
+}
+
+function hasIngress(world: World): boolean {
+	return (world.service.status?.loadBalancer?.ingress ?? []).length > 0;
+}
+
+/** No address can be had: said once, as upstream says a balancer is unavailable. */
+function describeWaiting(world: World): Step {
+	const step = describe(world);
+	if (step.do !== "patch" || world.ours?.addressing.kind !== "Refused")
+		return step;
+	return {
+		...step,
+		event: {
+			type: "Warning",
+			reason: eventReasons.syncFailed,
+			note: world.ours.addressing.message,
+		},
+	};
+}
+
+/** Finalizer, holder and (from our pools) the record, before anything outside the API is touched. */
+function guardChange(world: World, ours: OwnWorld): Step | undefined {
+	const { service } = world;
+	const wanted = {
+		...holderChange(world),
+		...(ours.addressing.kind === "Pools"
+			? recordChange(world, ours.addressing.assignment)
+			: {}),
+	};
+	const finalizer = finalizerOf(service);
+	const unguarded = !service.metadata.finalizers?.includes(finalizer);
+	if (!unguarded && Object.keys(wanted).length === 0) return undefined;
+	if (!unguarded) return { do: "patch", change: { annotations: wanted } };
+	return {
+		do: "patch",
+		change: {
+			addFinalizer: finalizer,
+			annotations: wanted,
+			...conditionChange(world, explain(world)),
+		},
+		event: {
+			type: "Normal",
+			reason: eventReasons.ensuring,
+			note: "Ensuring load balancer",
+		},
+	};
+}
+
+/** The annotation that names who holds something for the Service, if it is not there as it should be. */
+function holderChange(world: World): Record<string, string> {
+	if (world.ownership.kind !== "Ours") return {};
+	const { metadata, spec } = world.ownership.class;
+	const held = holdingValue({
+		className: metadata.name,
+		provider: spec.provider,
+	});
+	const name = annotations.provisionedBy;
+	return world.service.metadata.annotations?.[name] === held
+		? {}
+		: { [name]: held };
+}
+
+/** The annotation that records an assignment, if it is not recorded as it is. */
+function recordChange(
+	world: World,
+	assignment: Omit<Assignment, "number">,
+): Record<string, string> {
+	const recorded = assignmentOf(world.service);
+	const next: Assignment = { ...assignment, number: world.seen };
+	if (recorded && sameAssignment(recorded, next)) return {};
+	return { [annotations.assigned]: formatAssignment(next) };
+}
+
+function settle(
+	world: World,
+	ours: OwnWorld,
+	balancer: ObservedBalancer,
+): Step {
+	const { service, ownership } = world;
+	if (ownership.kind !== "Ours") return { do: "nothing" };
+	const change: ServiceChange = { ...conditionChange(world, explain(world)) };
+	const annotated = {
+		...holderChange(world),
+		...(balancer.addresses.length > 0
+			? recordChange(
+					world,
+					ours.addressing.kind === "Pools"
+						? ours.addressing.assignment
+						: {
+								addresses: balancer.addresses,
+								class: ownership.class.metadata.name,
+							},
+				)
+			: {}),
+	};
+	if (Object.keys(annotated).length > 0) change.annotations = annotated;
+	const before = service.status?.loadBalancer?.ingress ?? [];
+	const ingress = wantedIngress(balancer, before);
+	const differs = canonical(ingress) !== canonical(before);
+	if (differs) change.ingress = ingress;
+	if (Object.keys(change).length === 0) return { do: "nothing" };
+	const step: Step = { do: "patch", change };
+	if (differs && before.length === 0)
+		step.event = {
+			type: "Normal",
+			reason: eventReasons.ensured,
+			note: "Ensured load balancer",
+		};
+	return step;
+}
+
+/**
+ * Ingress is written when every wanted port is configured or refused and nothing is in flight; once there, it stays
+ * through later work on the balancer. With every port refused nobody answers at the address, so there is none.
+ */
+function wantedIngress(
+	balancer: ObservedBalancer,
+	before: LoadBalancerIngress[],
+): LoadBalancerIngress[] {
+	const unfinished =
+		balancer.pending !== undefined ||
+		balancer.ports.some((port) => port.state === "Configuring");
+	if (unfinished || balancer.addresses.length === 0) return before;
+	if (!balancer.ports.some((port) => port.state === "Configured")) return [];
+	const anyRefused = balancer.ports.some((port) => port.state === "Refused");
+	return balancer.addresses.map((ip) => {
+		const ingress: LoadBalancerIngress = { ip, ipMode: balancer.ipMode };
+		if (anyRefused)
+			ingress.ports = balancer.ports.map((port) => ({
+				port: port.port,
+				protocol: port.protocol,
+				...(port.state === "Refused"
+					? { error: port.reason ?? "Refused" }
+					: {}),
+			}));
+		return ingress;
+	});
+}
+
+/** Ingress as text in which only what matters stands, in one order: whoever wrote it, the same is the same. */
+function canonical(ingress: LoadBalancerIngress[]): string {
+	return JSON.stringify(
+		ingress.map((each) => [
+			each.ip,
+			each.hostname,
+			each.ipMode ?? "VIP",
+			each.ports?.map((port) => [port.port, port.protocol, port.error]),
+		]),
+	);
+}

@@ -1,0 +1,109 @@
+import type { Service } from "../api/core.ts";
+import type { BalancerClass } from "../api/fairlead.ts";
+import { annotations, classPrefix, finalizers } from "../api/names.ts";
+
+/** Whether a Service is ours to serve, and through which class. */
+export type Ownership =
+	| { kind: "Ours"; class: BalancerClass }
+	/** Nobody asked us; `because` is for explain only, nothing is written to the Service. */
+	| { kind: "NotOurs"; because: string }
+	/** Ours by name, but it cannot be served; the Service is told. */
+	| { kind: "Refused"; reason: RefusalReason; message: string };
+
+export type RefusalReason =
+	| "UnknownClass"
+	| "AmbiguousDefaultClass"
+	| "ClassDeleting";
+
+/** What already holds something for a Service: read off the Service alone, so that it survives any restart. */
+export interface Holding {
+	className: string;
+	provider: string;
+}
+
+/** Parses `fairlead.dev/provisioned-by` (`<class>/<provider>`); undefined when absent or not ours to read. */
+export function holdingOf(service: Service): Holding | undefined {
+	const value = service.metadata.annotations?.[annotations.provisionedBy];
+	const [, className, provider] = /^([^/]+)\/([^/]+)$/.exec(value ?? "") ?? [];
+	return className && provider ? { className, provider } : undefined;
+}
+
+export function holdingValue(holding: Holding): string {
+	return `${holding.className}/${holding.provider}`;
+}
+
+/** The finalizer that guards a Service of this kind; see api/names.ts for why there are two. */
+export function finalizerOf(service: Service): string {
+	return service.spec.loadBalancerClass === undefined
+		? finalizers.classless
+		: finalizers.classed;
+}
+
+/**
+ * Who serves a Service. Class names are matched exactly; the default class also takes Services that name none. With
+ * two default classes nobody guesses: Services that already hold a balancer keep it, others are told.
+ */
+export function resolveOwnership(
+	service: Service,
+	classes: Iterable<BalancerClass>,
+): Ownership {
+	if (service.spec.type !== "LoadBalancer")
+		return {
+			kind: "NotOurs",
+			because: `its type is ${service.spec.type ?? "ClusterIP"}`,
+		};
+	const wanted = service.spec.loadBalancerClass;
+	if (wanted === undefined) return resolveDefault(service, classes);
+	if (!wanted.startsWith(classPrefix))
+		return {
+			kind: "NotOurs",
+			because: `loadBalancerClass ${wanted} belongs to another controller`,
+		};
+	const name = wanted.slice(classPrefix.length);
+	for (const candidate of classes)
+		if (candidate.metadata.name === name) return admit(service, candidate);
+	return {
+		kind: "Refused",
+		reason: "UnknownClass",
+		message: `loadBalancerClass ${wanted}: there is no BalancerClass ${name}; create it, or recreate the Service with another class`,
+	};
+}
+
+function resolveDefault(
+	service: Service,
+	classes: Iterable<BalancerClass>,
+): Ownership {
+	const defaults = [...classes]
+		.filter((candidate) => candidate.spec.default === true)
+		.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+	const [only] = defaults;
+	if (!only)
+		return {
+			kind: "NotOurs",
+			because: "it names no loadBalancerClass and no BalancerClass is default",
+		};
+	if (defaults.length === 1) return admit(service, only);
+	const holding = holdingOf(service);
+	const holder = defaults.find(
+		(candidate) => candidate.metadata.name === holding?.className,
+	);
+	if (holder) return { kind: "Ours", class: holder };
+	return {
+		kind: "Refused",
+		reason: "AmbiguousDefaultClass",
+		message: `BalancerClasses ${defaults.map((each) => each.metadata.name).join(" and ")} are all default; leave one, or name a loadBalancerClass`,
+	};
+}
+
+function admit(service: Service, candidate: BalancerClass): Ownership {
+	const holds =
+		holdingOf(service)?.className === candidate.metadata.name ||
+		service.metadata.finalizers?.includes(finalizers.classed);
+	if (candidate.metadata.deletionTimestamp && !holds)
+		return {
+			kind: "Refused",
+			reason: "ClassDeleting",
+			message: `BalancerClass ${candidate.metadata.name} is being deleted and takes no new Services`,
+		};
+	return { kind: "Ours", class: candidate };
+}
