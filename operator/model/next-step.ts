@@ -15,12 +15,9 @@ import {
 import type { DesiredBalancer, ObservedBalancer } from "./balancer/balancer.ts";
 import { changedConditions, type Verdict } from "./conditions.ts";
 import { explain, explainLeaving } from "./explain.ts";
-import {
-	finalizerOf,
-	type Holding,
-	holdingOf,
-	holdingValue,
-} from "./ownership.ts";
+import { ingressIsOurs, sameIngress, wantedIngress } from "./ingress.ts";
+import { intentOf } from "./intent.ts";
+import { finalizerOf, type Holding, holdingValue } from "./ownership.ts";
 import type { OwnWorld, World } from "./world.ts";
 
 /** The one thing to do next for a Service. Done again and again until nothing is left. */
@@ -55,42 +52,12 @@ export interface Announcement {
  * to a provider, the address recorded before ingress, and the finalizer gone only after the provider said "gone".
  */
 export function nextStep(world: World): Step {
-	const leaving = mustLetGo(world);
-	if (leaving) return letGo(world, leaving.holding);
+	const intent = intentOf(world);
+	if (intent.kind === "LetGo") return letGo(world, intent.holding);
+	if (intent.kind === "Serve")
+		return serve(world, intent.ours, intent.className);
 	if (world.service.metadata.deletionTimestamp) return { do: "nothing" };
-	if (world.ownership.kind === "NotOurs") return forget(world);
-	if (world.ownership.kind === "Refused" || !world.ours) return describe(world);
-	return serve(world, world.ours, world.ownership.class.metadata.name);
-}
-
-/** Whether something is held that must be given back, and by whom. */
-function mustLetGo(world: World): { holding: Holding | undefined } | undefined {
-	const { service, ownership } = world;
-	const holding = holdingOf(service);
-	const ownFinalizer = service.metadata.finalizers?.includes(
-		finalizers.classed,
-	);
-	const going = service.metadata.deletionTimestamp !== undefined;
-	if (going || ownership.kind === "NotOurs") {
-		if (holding) return { holding };
-		if (ownership.kind === "Ours" && holdsFinalizer(service))
-			return {
-				holding: {
-					className: ownership.class.metadata.name,
-					provider: ownership.class.spec.provider,
-				},
-			};
-		return ownFinalizer ? { holding: undefined } : undefined;
-	}
-	if (ownership.kind === "Refused" || !holding) return undefined;
-	const { metadata, spec } = ownership.class;
-	const same =
-		holding.className === metadata.name && holding.provider === spec.provider;
-	return same ? undefined : { holding };
-}
-
-function holdsFinalizer(service: Service): boolean {
-	return service.metadata.finalizers?.includes(finalizerOf(service)) ?? false;
+	return world.ownership.kind === "NotOurs" ? forget(world) : describe(world);
 }
 
 function letGo(world: World, holding: Holding | undefined): Step {
@@ -153,16 +120,6 @@ function cleared(service: Service): ServiceChange {
 	if (drop.length > 0) change.dropConditions = drop;
 	if (ingressIsOurs(service)) change.ingress = [];
 	return change;
-}
-
-/** Whether the ingress on a Service is what we recorded: once it no longer is, it may be the next controller's. */
-function ingressIsOurs(service: Service): boolean {
-	const ingress = service.status?.loadBalancer?.ingress ?? [];
-	const recorded = assignmentOf(service)?.addresses ?? [];
-	return (
-		ingress.length > 0 &&
-		ingress.every((each) => each.ip !== undefined && recorded.includes(each.ip))
-	);
 }
 
 function ourConditions(service: Service): string[] {
@@ -331,7 +288,7 @@ function settle(
 	if (Object.keys(annotated).length > 0) change.annotations = annotated;
 	const before = service.status?.loadBalancer?.ingress ?? [];
 	const ingress = wantedIngress(balancer, before);
-	const differs = canonical(ingress) !== canonical(before);
+	const differs = !sameIngress(ingress, before);
 	if (differs) change.ingress = ingress;
 	if (Object.keys(change).length === 0) return { do: "nothing" };
 	const step: Step = { do: "patch", change };
@@ -342,44 +299,4 @@ function settle(
 			note: "Ensured load balancer",
 		};
 	return step;
-}
-
-/**
- * Ingress is written when every wanted port is configured or refused and nothing is in flight; once there, it stays
- * through later work on the balancer. With every port refused nobody answers at the address, so there is none.
- */
-function wantedIngress(
-	balancer: ObservedBalancer,
-	before: LoadBalancerIngress[],
-): LoadBalancerIngress[] {
-	const unfinished =
-		balancer.pending !== undefined ||
-		balancer.ports.some((port) => port.state === "Configuring");
-	if (unfinished || balancer.addresses.length === 0) return before;
-	if (!balancer.ports.some((port) => port.state === "Configured")) return [];
-	const anyRefused = balancer.ports.some((port) => port.state === "Refused");
-	return balancer.addresses.map((ip) => {
-		const ingress: LoadBalancerIngress = { ip, ipMode: balancer.ipMode };
-		if (anyRefused)
-			ingress.ports = balancer.ports.map((port) => ({
-				port: port.port,
-				protocol: port.protocol,
-				...(port.state === "Refused"
-					? { error: port.reason ?? "Refused" }
-					: {}),
-			}));
-		return ingress;
-	});
-}
-
-/** Ingress as text in which only what matters stands, in one order: whoever wrote it, the same is the same. */
-function canonical(ingress: LoadBalancerIngress[]): string {
-	return JSON.stringify(
-		ingress.map((each) => [
-			each.ip,
-			each.hostname,
-			each.ipMode ?? "VIP",
-			each.ports?.map((port) => [port.port, port.protocol, port.error]),
-		]),
-	);
 }
