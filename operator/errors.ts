@@ -119,6 +119,8 @@ export interface FairleadErrorOptions {
 	cause?: unknown;
 	/** Milliseconds the other side asked to be left alone (Retry-After, RateLimit-Reset). */
 	retryAfterMs?: number;
+	/** What the other side calls it: `reason` of a Kubernetes Status, such as AlreadyExists beside Conflict. */
+	reason?: string;
 }
 
 /** The only error Fairlead throws on purpose. `message` is one sentence a user can act on. */
@@ -127,6 +129,7 @@ export class FairleadError extends Error {
 	readonly code: ErrorCode;
 	readonly retryable: boolean;
 	readonly retryAfterMs: number | undefined;
+	readonly reason: string | undefined;
 
 	constructor(
 		code: ErrorCode,
@@ -140,6 +143,7 @@ export class FairleadError extends Error {
 		this.code = code;
 		this.retryable = errors[code].retryable;
 		this.retryAfterMs = options.retryAfterMs;
+		this.reason = options.reason;
 	}
 }
 
