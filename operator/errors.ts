@@ -55,6 +55,10 @@ export const errors = {
 		retryable: true,
 		help: "What answered is no Kubernetes API server, or something between garbles it.",
 	},
+	NotLeading: {
+		retryable: true,
+		help: "Another instance leads, or none can reach the API server; this one stands by and writes nothing.",
+	},
 	CloudUnreachable: {
 		retryable: true,
 		help: "Check the endpoint of the BalancerClass, and that the cloud API answers there.",

@@ -1,0 +1,378 @@
+import type { KubeObject } from "../api/meta.ts";
+import { type Cancel, type Clock, sleep } from "../clock.ts";
+import { FairleadError, isFairleadError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { errorOfStatus } from "./answers.ts";
+import { backoffMs } from "./backoff.ts";
+import type { Store } from "./index.ts";
+import { endsInitialEvents, InitialEvents } from "./initial-events.ts";
+import type { KubeClient, Resource, Status, WatchEvent } from "./kube.ts";
+import { listAll } from "./list-all.ts";
+import { compareVersions } from "./resource-version.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** Milliseconds, but for `pageSize` and `relistAfter`. */
+export const reflectorDefaults = {
+	/** Objects per page of a list. */
+	pageSize: 500,
+	/** The server is asked to end a watch after between this and twice this, at random, so that not all end at once. */
+	watchMs: 300_000,
+	/** A watch must be answered within this. */
+	openMs: 30_000,
+	/** Silence that ends a watch; API servers send a bookmark about every minute. */
+	silenceMs: 180_000,
+	/** Silence in the middle of the initial events that proves a server not to know WatchList. */
+	initialSilenceMs: 10_000,
+	/** A watch that has been open this long is a working one, even if nothing happened. */
+	settledMs: 10_000,
+	/** Trouble shorter than this does not make the reflector unhealthy. */
+	graceMs: 10_000,
+	/** Failures in a row of a server that does answer, after which the whole list is read again. */
+	relistAfter: 3,
+	backoffBaseMs: 200,
+	backoffCapMs: 30_000,
+};
+
+export interface ReflectorOptions<T extends KubeObject> {
+	client: Pick<KubeClient, "list" | "watch">;
+	resource: Resource;
+	namespace?: string;
+	labelSelector?: string;
+	fieldSelector?: string;
+	store: Store<T>;
+	clock: Clock;
+	/** In [0, 1). */
+	random: () => number;
+	log: Log;
+	tuning?: Partial<typeof reflectorDefaults>;
+}
+
+export interface Health {
+	ok: boolean;
+	reason: string;
+	/** Milliseconds it has been so. */
+	sinceMs: number;
+}
+
+/**
+ * Keeps a Store true to one resource of the API server, and never gives up. Starts with WatchList (KEP-3157), or with a
+ * paged list and a watch where the server does not know that. The rules for 410 and for bookmarks are those of
+ * https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes.
+ */
+export class Reflector<T extends KubeObject> {
+	/** Resolves when the store is first complete; stays pending if the reflector is stopped before. */
+	readonly synced: Promise<void>;
+	#options: ReflectorOptions<T>;
+	#tuning: typeof reflectorDefaults;
+	#store: Store<T>;
+	#clock: Clock;
+	#log: Log;
+	#subject: string;
+	#scope: {
+		namespace?: string;
+		labelSelector?: string;
+		fieldSelector?: string;
+	};
+	#stopping = new AbortController();
+	#connection: AbortController | undefined;
+	#running: Promise<void> | undefined;
+	#watchList = true;
+	/** The store must be read anew from the server. */
+	#stale = true;
+	/** The server may have come back with another history. */
+	#suspicious = false;
+	#failures = 0;
+	#silences = 0;
+	#isSynced = false;
+	#resolveSynced: () => void = () => {};
+	#since: number;
+	#trouble: string | undefined = "not read yet";
+	#said = "";
+
+	constructor(options: ReflectorOptions<T>) {
+		this.#options = options;
+		this.#tuning = { ...reflectorDefaults, ...options.tuning };
+		this.#store = options.store;
+		this.#clock = options.clock;
+		const { namespace, labelSelector, fieldSelector, resource } = options;
+		this.#subject = resource.plural;
+		this.#log = options.log.child({ resource: resource.plural });
+		this.#scope = {
+			...(namespace === undefined ? {} : { namespace }),
+			...(labelSelector === undefined ? {} : { labelSelector }),
+			...(fieldSelector === undefined ? {} : { fieldSelector }),
+		};
+		this.#since = this.#clock.monotonic();
+		this.synced = new Promise((resolve) => {
+			this.#resolveSynced = resolve;
+		});
+	}
+
+	/** The store holds everything that happened up to here. */
+	get resourceVersion(): string | undefined {
+		return this.#store.resourceVersion;
+	}
+
+	start(): void {
+		this.#running ??= this.#run();
+	}
+
+	/** Resolves when nothing of it runs any more; the store stays as it is. */
+	async stop(): Promise<void> {
+		this.#stopping.abort();
+		this.#connection?.abort();
+		await this.#running;
+	}
+
+	healthy(): Health {
+		const sinceMs = this.#clock.monotonic() - this.#since;
+		if (this.#trouble === undefined)
+			return { ok: true, reason: `watching ${this.#subject}`, sinceMs };
+		return {
+			ok: this.#isSynced && sinceMs < this.#tuning.graceMs,
+			reason: `${this.#subject}: ${this.#trouble}`,
+			sinceMs,
+		};
+	}
+
+	async #run(): Promise<void> {
+		const { signal } = this.#stopping;
+		while (!signal.aborted) {
+			try {
+				await this.#follow();
+			} catch (error) {
+				if (signal.aborted) return;
+				const waitMs = this.#failed(error);
+				// Only stopping rejects the pause, and the loop's head sees that.
+				await sleep(this.#clock, waitMs, signal).catch(() => {});
+			}
+		}
+	}
+
+	/** Brings the store up to date and follows one connection to its end; throws what makes a pause necessary. */
+	async #follow(): Promise<void> {
+		if (this.#suspicious && !this.#stale) await this.#probe();
+		if (!this.#stale) return this.#watch(this.#store.resourceVersion);
+		// Where WatchList keeps failing, or nothing answered it, the older way gets its chance.
+		const failing =
+			this.#failures >= this.#tuning.relistAfter || this.#silences > 0;
+		if (this.#watchList && !failing) return this.#watch(undefined);
+		await this.#list();
+		await this.#watch(this.#store.resourceVersion);
+	}
+
+	/** A watch from a version the server has yet to reach is answered with silence; a list shows where the server is. */
+	async #probe(): Promise<void> {
+		const { resource, client } = this.#options;
+		const newestBefore = this.#store.newest;
+		const page = await client.list<T>(
+			resource,
+			{ ...this.#scope, limit: 1 },
+			{ signal: this.#stopping.signal },
+		);
+		this.#suspicious = false;
+		const { resourceVersion } = page.metadata;
+		if (compareVersions(resourceVersion, newestBefore) < 0)
+			throw this.#otherHistory(resourceVersion);
+	}
+
+	async #list(): Promise<void> {
+		const { client, resource } = this.#options;
+		const newestBefore = this.#store.newest;
+		const { objects, resourceVersion } = await listAll<T>(
+			client,
+			resource,
+			this.#scope,
+			{
+				pageSize: this.#tuning.pageSize,
+				trim: this.#store.trim,
+				signal: this.#stopping.signal,
+			},
+		);
+		this.#replace(objects, resourceVersion, newestBefore);
+	}
+
+	#replace(
+		objects: Iterable<T>,
+		resourceVersion: string,
+		newestBefore: string | undefined,
+	): void {
+		this.#store.replace(objects, resourceVersion, newestBefore);
+		this.#stale = false;
+		this.#suspicious = false;
+		if (this.#isSynced) return;
+		this.#isSynced = true;
+		this.#settled();
+		this.#resolveSynced();
+	}
+
+	/** Follows one watch to its end: from a version, or from nothing by WatchList. */
+	async #watch(from: string | undefined): Promise<void> {
+		const { clock, client, resource, random } = this.#options;
+		const { signal: stopping } = this.#stopping;
+		if (stopping.aborted) return;
+		const tuning = this.#tuning;
+		const connection = new AbortController();
+		this.#connection = connection;
+		let silent = false;
+		const dog = new Watchdog(clock, tuning.openMs, () => {
+			silent = true;
+			connection.abort();
+		});
+		let cancelSettled: Cancel = () => {};
+		const follows = () => {
+			dog.allow(tuning.silenceMs);
+			cancelSettled = clock.after(tuning.settledMs, () => this.#settled());
+		};
+		const newestBefore = this.#store.newest;
+		const initial = new InitialEvents<T>(this.#store.trim);
+		let start = from;
+		let opened = false;
+		const began = clock.monotonic();
+		try {
+			const batches = await client.watch<T>(
+				resource,
+				{
+					...this.#scope,
+					...(from === undefined
+						? { sendInitialEvents: true, resourceVersionMatch: "NotOlderThan" }
+						: { resourceVersion: from }),
+					allowWatchBookmarks: true,
+					timeoutSeconds: Math.round((tuning.watchMs * (1 + random())) / 1000),
+				},
+				{ signal: connection.signal, onBytes: () => dog.heard() },
+			);
+			opened = true;
+			if (start === undefined) dog.allow(tuning.initialSilenceMs);
+			else follows();
+			for await (const batch of batches) {
+				if (connection.signal.aborted) break;
+				dog.heard();
+				for (const event of batch) {
+					if (event.type === "ERROR") throw this.#errorOf(event.object);
+					if (start !== undefined) this.#event(event, start);
+					else if (event.type !== "BOOKMARK") initial.take(event);
+					else if (endsInitialEvents(event)) {
+						start = event.object.metadata.resourceVersion;
+						this.#replace(initial.objects, start, newestBefore);
+						follows();
+					} else {
+						// A server that knows WatchList sends no other bookmark before the closing one.
+						return this.#withoutWatchList();
+					}
+				}
+			}
+		} catch (error) {
+			if (start === undefined && isFairleadError(error, "KubeInvalid"))
+				return this.#withoutWatchList();
+			if (!connection.signal.aborted) throw error;
+		} finally {
+			dog.stop();
+			cancelSettled();
+			connection.abort();
+		}
+		if (stopping.aborted) return;
+		if (silent && opened && start === undefined)
+			return this.#withoutWatchList();
+		if (silent) throw this.#silent(opened);
+		if (start === undefined || clock.monotonic() - began < 1000)
+			throw new FairleadError(
+				"KubeBadAnswer",
+				`the watch of ${this.#subject} ended too soon`,
+			);
+	}
+
+	#event(event: Exclude<WatchEvent<T>, { type: "ERROR" }>, from: string): void {
+		const { resourceVersion } = event.object.metadata;
+		const behind = compareVersions(resourceVersion, from);
+		if (behind < 0 || (behind === 0 && event.type !== "BOOKMARK"))
+			throw this.#otherHistory(resourceVersion);
+		if (event.type === "BOOKMARK") this.#store.advance(resourceVersion);
+		else if (event.type === "DELETED") this.#store.remove(event.object);
+		else this.#store.put(event.object);
+		this.#silences = 0;
+		this.#settled();
+	}
+
+	/** The watch works: trouble is over and the next failure is a first one. */
+	#settled(): void {
+		this.#failures = 0;
+		if (this.#trouble !== undefined) {
+			this.#trouble = undefined;
+			this.#since = this.#clock.monotonic();
+		}
+		this.#say("info", "watching", `watching ${this.#subject}`);
+	}
+
+	/** Notes a failure and decides what comes next; returns the milliseconds to wait before it. */
+	#failed(error: unknown): number {
+		this.#failures++;
+		this.#suspicious = true;
+		const code = isFairleadError(error) ? error.code : "";
+		const retryAfterMs =
+			(isFairleadError(error) ? error.retryAfterMs : undefined) ?? 0;
+		const answered =
+			code !== "KubeUnreachable" && code !== "KubeTooManyRequests";
+		if (
+			code === "KubeGone" ||
+			this.#silences > 1 ||
+			(answered && this.#failures >= this.#tuning.relistAfter)
+		)
+			this.#stale = true;
+		const said = error instanceof Error ? error.message : String(error);
+		if (this.#trouble === undefined) this.#since = this.#clock.monotonic();
+		this.#trouble = said;
+		if (code === "KubeGone")
+			this.#say("info", code, `${said}; reading ${this.#subject} again`);
+		else if (code) this.#say("warn", code, `lost ${this.#subject}: ${said}`);
+		else this.#say("error", said, `lost ${this.#subject}`, error);
+		const { backoffBaseMs: baseMs, backoffCapMs: capMs } = this.#tuning;
+		const jittered = backoffMs(
+			{ baseMs, capMs },
+			this.#failures,
+			this.#options.random,
+		);
+		return Math.max(retryAfterMs, jittered);
+	}
+
+	#withoutWatchList(): void {
+		this.#watchList = false;
+		this.#log.info(
+			`the API server does not know WatchList for ${this.#subject}; listing instead`,
+		);
+	}
+
+	#errorOf(status: Status): FairleadError {
+		const request = `WATCH ${this.#subject}`;
+		const gone = status.reason === "Expired" || status.reason === "Gone";
+		return errorOfStatus(request, gone ? { ...status, code: 410 } : status);
+	}
+
+	#otherHistory(resourceVersion: string | undefined): FairleadError {
+		return new FairleadError(
+			"KubeGone",
+			`the API server went back to resourceVersion ${resourceVersion} from ${this.#store.newest}`,
+		);
+	}
+
+	#silent(opened: boolean): FairleadError {
+		this.#silences++;
+		const ms = opened ? this.#tuning.silenceMs : this.#tuning.openMs;
+		return new FairleadError(
+			"KubeUnreachable",
+			`the watch of ${this.#subject} was silent for ${ms / 1000} s`,
+		);
+	}
+
+	/** One line per change of state, however many attempts lie between. */
+	#say(
+		level: "info" | "warn" | "error",
+		state: string,
+		message: string,
+		err?: unknown,
+	): void {
+		if (this.#said === state) return;
+		this.#said = state;
+		this.#log[level](err === undefined ? {} : { err }, message);
+	}
+}
