@@ -18,8 +18,7 @@ const longestMessage = 600;
 
 /** `text` on one line, without control characters, cut to `limit` characters. */
 export function oneLine(text: string, limit = longestMessage): string {
-	// biome-ignore lint: control characters are what this is about
-	const line = text.replace(/[\u0000-\u001f\u007f\s]+/g, " ").trim();
+	const line = text.replace(/[\p{Cc}\s]+/gu, " ").trim();
 	return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
 }
 
