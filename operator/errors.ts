@@ -107,6 +107,10 @@ export const errors = {
 		retryable: true,
 		help: "The cloud accepted the work and then failed at it; Fairlead tries again with growing pauses.",
 	},
+	ClassInvalid: {
+		retryable: false,
+		help: "Correct the field of the BalancerClass that the message names.",
+	},
 	StoreFull: {
 		retryable: true,
 		help: "The disk of --data is full; free some space, nothing acknowledged was lost.",

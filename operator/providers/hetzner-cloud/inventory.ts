@@ -1,0 +1,266 @@
+import { cloudLabels } from "../../api/names.ts";
+import { isFairleadError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
+import type { BalancerIdentity } from "../../model/balancer/balancer.ts";
+import type { Actions } from "./actions.ts";
+import type { Priority } from "./budget.ts";
+import { effect } from "./diff.ts";
+import type { CloudHttp } from "./http.ts";
+import { holder, ownedParts, type PartKey } from "./ownership.ts";
+import { readPages } from "./pages.ts";
+import { sharedWork } from "./shared-work.ts";
+import type { Refusal } from "./wanted.ts";
+import { answers, type CloudBalancer } from "./wire.ts";
+
+/** What is known of one balancer of ours. */
+export interface Known {
+	balancer: CloudBalancer;
+	/** Parts this process knows to be ours. */
+	ours: Set<PartKey>;
+	/** It has to be read again before anything is decided. */
+	stale: boolean;
+	/** Nobody asked yet whether the cloud is still working on it for another process. */
+	unsure: boolean;
+	/** A delete was accepted. */
+	deleting: boolean;
+	/** What the cloud would not do, until when (monotonic milliseconds) it is not asked again. */
+	refusals: Map<PartKey, Refusal & { until: number }>;
+}
+
+/**
+ * What Fairlead knows of the balancers of one cluster: one list at first use, kept true by the answers of its own
+ * writes, read again where somebody says so. Absence here proves nothing; creating and deleting look at the cloud.
+ */
+export interface Inventory {
+	/** The Service's balancer, read again if that is due; undefined: none known. */
+	get(identity: BalancerIdentity, look: Look): Promise<Known | undefined>;
+	/** Looks for the Service's balancer on the cloud, by label. */
+	find(identity: BalancerIdentity, look: Look): Promise<Known | undefined>;
+	/** Whatever has the balancer's name, ours or not. */
+	findByName(name: string, look: Look): Promise<CloudBalancer | undefined>;
+	/** Reads one balancer again; undefined, and forgotten: it is gone. */
+	reread(uid: string, look: Look): Promise<Known | undefined>;
+	/** Remembers an answer of the cloud. */
+	put(uid: string, balancer: CloudBalancer): Known;
+	drop(uid: string): void;
+	/** All balancers labelled with a cluster's id, read freshly. */
+	list(clusterId: string, look: Look): Promise<CloudBalancer[]>;
+	forget(uid: string): void;
+	close(): void;
+}
+
+export interface Look {
+	priority: Priority;
+	signal: AbortSignal;
+}
+
+export function createInventory(
+	http: CloudHttp,
+	actions: Actions,
+	clusterId: string,
+	log: Log,
+): Inventory {
+	const known = new Map<string, Known>();
+	let filled = false;
+	/** For each list that is being read, what changed after it began and it may not show. */
+	const listing = new Set<Set<string>>();
+
+	function changed(uid: string): void {
+		for (const each of listing) each.add(uid);
+	}
+
+	const filling = sharedWork(async (signal) => {
+		const look: Look = { priority: "deleteOrCreate", signal };
+		const balancers = await readAll(cloudLabels.cluster, clusterId, look);
+		for (const balancer of balancers) remember(balancer);
+		if (balancers.length > 0) await followRunning(look);
+		filled = true;
+	});
+
+	/** Work another process, perhaps our predecessor, has started: one request for all balancers. */
+	async function followRunning(look: Look): Promise<void> {
+		const running = await readPages(
+			http,
+			{
+				path: "/load_balancers/actions",
+				query: [["status", "running"]],
+				...look,
+			},
+			answers.actions,
+			(answer) => answer.actions,
+		);
+		for (const action of running)
+			for (const { id, type } of action.resources)
+				if (type === "load_balancer") actions.follow(id, action);
+		for (const each of known.values()) each.unsure = false;
+	}
+
+	async function followRunningOf(each: Known, look: Look): Promise<void> {
+		const running = await readPages(
+			http,
+			{
+				path: `/load_balancers/${each.balancer.id}/actions`,
+				query: [["status", "running"]],
+				...look,
+			},
+			answers.actions,
+			(answer) => answer.actions,
+		);
+		for (const action of running) actions.follow(each.balancer.id, action);
+		each.unsure = false;
+	}
+
+	function readAll(label: string, value: string, look: Look) {
+		return readPages(
+			http,
+			{
+				path: "/load_balancers",
+				query: [["label_selector", `${label}=${value}`]],
+				...look,
+			},
+			answers.balancers,
+			(answer) => answer.load_balancers,
+		);
+	}
+
+	/** Files a balancer of this cluster under its Service; the older one if there are two. */
+	function remember(balancer: CloudBalancer): void {
+		const uid = balancer.labels[cloudLabels.serviceUid];
+		if (balancer.labels[cloudLabels.cluster] !== clusterId || !uid) return;
+		const there = known.get(uid);
+		if (there && there.balancer.id !== balancer.id) {
+			log.warn(
+				{ serviceUid: uid, balancers: [there.balancer.id, balancer.id] },
+				"two balancers carry one Service's label; the older one is used",
+			);
+			if (there.balancer.id < balancer.id) return;
+		}
+		put(uid, balancer);
+	}
+
+	function put(uid: string, balancer: CloudBalancer): Known {
+		changed(uid);
+		// What the cloud is still working on is not in its answer yet.
+		let now = balancer;
+		for (const { call } of actions.running(balancer.id))
+			if (call) now = effect(now, call);
+		const there = known.get(uid);
+		const ours = ownedParts(balancer.labels);
+		if (there?.balancer.id === balancer.id) {
+			there.balancer = now;
+			// An empty list is one that somebody wiped.
+			if (ours.size > 0) there.ours = ours;
+			return there;
+		}
+		const entry: Known = {
+			balancer: now,
+			ours,
+			stale: false,
+			unsure: true,
+			deleting: false,
+			refusals: new Map(),
+		};
+		known.set(uid, entry);
+		return entry;
+	}
+
+	async function reread(uid: string, look: Look): Promise<Known | undefined> {
+		const there = known.get(uid);
+		if (!there) return undefined;
+		there.stale = false;
+		try {
+			const { load_balancer } = await http.call(
+				{
+					method: "GET",
+					path: `/load_balancers/${there.balancer.id}`,
+					...look,
+				},
+				answers.balancer,
+			);
+			return put(uid, load_balancer);
+		} catch (error) {
+			there.stale = true;
+			if (!isFairleadError(error, "CloudNotFound")) throw error;
+			drop(uid);
+			return undefined;
+		}
+	}
+
+	function drop(uid: string): void {
+		const there = known.get(uid);
+		if (!there) return;
+		changed(uid);
+		actions.forget(there.balancer.id);
+		known.delete(uid);
+	}
+
+	async function listOurs(look: Look): Promise<CloudBalancer[]> {
+		const since = new Set<string>();
+		listing.add(since);
+		try {
+			const balancers = await readAll(cloudLabels.cluster, clusterId, look);
+			const listed = new Set(balancers.map((each) => each.id));
+			const before = new Set(since);
+			for (const balancer of balancers) {
+				const uid = balancer.labels[cloudLabels.serviceUid] ?? "";
+				if (!before.has(uid)) remember(balancer);
+			}
+			// Gone, or its labels are: reading it by id tells.
+			for (const [uid, each] of known)
+				if (!listed.has(each.balancer.id) && !before.has(uid))
+					each.stale = true;
+			return balancers;
+		} finally {
+			listing.delete(since);
+		}
+	}
+
+	return {
+		async get(identity, look) {
+			if (!filled) await filling.join(look.signal);
+			let there = known.get(identity.serviceUid);
+			if (there?.stale) there = await reread(identity.serviceUid, look);
+			if (there?.unsure) await followRunningOf(there, look);
+			return there;
+		},
+		async find(identity, look) {
+			const uid = identity.serviceUid;
+			const balancers = await readAll(cloudLabels.serviceUid, uid, look);
+			const ours = balancers
+				.filter((each) => holder(each, identity) === "ours")
+				.sort((a, b) => a.id - b.id);
+			const [first] = ours;
+			if (!first) return undefined;
+			const entry = put(uid, first);
+			entry.stale = false;
+			if (entry.unsure) await followRunningOf(entry, look);
+			return entry;
+		},
+		async findByName(name, look) {
+			const { load_balancers } = await http.call(
+				{
+					method: "GET",
+					path: "/load_balancers",
+					query: [["name", name]],
+					...look,
+				},
+				answers.balancers,
+			);
+			return load_balancers.find((each) => each.name === name);
+		},
+		reread,
+		put,
+		drop,
+		list: (cluster, look) =>
+			cluster === clusterId
+				? listOurs(look)
+				: readAll(cloudLabels.cluster, cluster, look),
+		forget(uid) {
+			const there = known.get(uid);
+			if (!there) return;
+			there.stale = true;
+			there.refusals.clear();
+		},
+		close: () => filling.close(),
+	};
+}

@@ -1,0 +1,47 @@
+import type { Capabilities } from "../../model/balancer/balancer.ts";
+import type { Provider } from "../provider.ts";
+
+/**
+ * Addresses from pools and nothing else: whatever carries them is somebody else's (a router, BGP, a tunnel). There is
+ * nothing to make, so nothing can be left behind.
+ */
+export function createStatic(): Provider {
+	const capabilities: Capabilities = {
+		protocols: ["TCP", "UDP", "SCTP"],
+		families: ["IPv4", "IPv6"],
+		sourceRanges: true,
+		affinity: true,
+		withoutNodePorts: true,
+		addressesFrom: "Pools",
+	};
+	return {
+		capabilities: async (signal) => {
+			signal.throwIfAborted();
+			return structuredClone(capabilities);
+		},
+		ensure: async (desired, signal) => {
+			signal.throwIfAborted();
+			return {
+				id: desired.identity.name,
+				addresses: [...desired.addresses],
+				ipMode: "VIP",
+				ports: desired.listeners.map(({ protocol, port }) => ({
+					protocol,
+					port,
+					state: "Configured",
+				})),
+				targetProblems: [],
+			};
+		},
+		delete: async (_identity, signal) => {
+			signal.throwIfAborted();
+			return { gone: true };
+		},
+		list: async (_clusterId, signal) => {
+			signal.throwIfAborted();
+			return [];
+		},
+		forget: () => undefined,
+		close: async () => undefined,
+	};
+}
