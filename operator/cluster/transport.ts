@@ -183,13 +183,9 @@ export function connectionError(
 
 /** Trying the addresses of a name one after the other fails with an AggregateError, whose own message is empty. */
 function describe(error: unknown): string {
-	if (error instanceof AggregateError)
-		return error.errors
-			.map((one: unknown) => (one instanceof Error ? one.message : String(one)))
-			.join(", ");
-	return error instanceof Error
-		? error.message || codeOf(error)
-		: String(error);
+	const { message, errors } = (error ?? {}) as Partial<AggregateError>;
+	if (errors?.length) return errors.map(describe).join(", ");
+	return message || codeOf(error) || String(error);
 }
 
 function codeOf(error: unknown): string {
