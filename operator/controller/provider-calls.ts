@@ -17,6 +17,8 @@ export interface ProviderCallsOptions {
 	provider: (className: string) => Promise<Provider>;
 	/** Called when the outcome of a Service changed. */
 	wake: (key: string) => void;
+	/** Told of every failure, for metrics. */
+	failed?: (code: string) => void;
 	/** First pause after a failure in milliseconds; doubles up to `retryCapMs`. */
 	retryBaseMs?: number;
 	retryCapMs?: number;
@@ -59,6 +61,7 @@ export class ProviderCalls {
 			retryCapMs: 300_000,
 			callTimeoutMs: 60_000,
 			slowMs: 5_000,
+			failed: () => {},
 			...options,
 		};
 	}
@@ -208,6 +211,7 @@ export class ProviderCalls {
 				`the balancer of Service ${key} could not be brought about: ${message}`,
 			);
 		call.logged = message;
+		this.#options.failed(code);
 		call.outcome = { kind: "Failed", code, message };
 		const backoff = Math.min(retryCapMs, retryBaseMs * 2 ** call.failures);
 		// Nothing but a change of the Service or its class helps; the cloud's own configuration may still change.

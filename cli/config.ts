@@ -1,0 +1,168 @@
+import { z } from "zod";
+import type { Flags } from "./flags.ts";
+
+/** Every flag of every command: the one place that says what is allowed. */
+
+const text = z.string().min(1, "must not be empty");
+
+const port = (fallback: number) =>
+	z.coerce
+		.number({ error: "must be a port, 0 to 65535" })
+		.int("must be a port, 0 to 65535")
+		.min(0, "must be a port, 0 to 65535")
+		.max(65_535, "must be a port, 0 to 65535")
+		.default(fallback);
+
+/** A port that, when none is given, may be any free one near `fallback`. */
+const portIfGiven = z.coerce
+	.number({ error: "must be a port, 1 to 65535" })
+	.int("must be a port, 1 to 65535")
+	.min(1, "must be a port, 1 to 65535")
+	.max(65_535, "must be a port, 1 to 65535")
+	.optional();
+
+/** HOST:PORT, an IPv6 host in brackets. */
+const address = (fallback: string) =>
+	z
+		.string()
+		.default(fallback)
+		.transform((value, context) => {
+			const [, v6, host, digits] =
+				/^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value) ?? [];
+			const number = Number(digits);
+			if (digits === undefined || number > 65_535) {
+				context.addIssue({
+					code: "custom",
+					message: "must be HOST:PORT, for instance 127.0.0.1:8080",
+				});
+				return z.NEVER;
+			}
+			return { host: v6 ?? host ?? "", port: number };
+		});
+
+const wholeNumber = (least: number, most: number, fallback: number) => {
+	const message = `must be a whole number, ${least} to ${most}`;
+	return z.coerce
+		.number({ error: message })
+		.int(message)
+		.min(least, message)
+		.max(most, message)
+		.default(fallback);
+};
+
+const logLevel = {
+	schema: z
+		.enum(["trace", "debug", "info", "warn", "error"], {
+			error: "must be one of trace, debug, info, warn, error",
+		})
+		.default("info"),
+	value: "LEVEL",
+	help: "Least important log lines to write: trace, debug, info, warn or error",
+};
+
+const dnsLabel = (what: string) =>
+	z
+		.string()
+		.regex(
+			/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+			`must be a ${what}: at most 63 of a-z, 0-9 and -`,
+		);
+
+const kubeconfig = {
+	schema: text.optional(),
+	value: "FILE",
+	help: "Kubeconfig; else $KUBECONFIG, ~/.kube/config, or the pod's service account",
+};
+
+export const controllerFlags = {
+	kubeconfig,
+	context: {
+		schema: text.optional(),
+		value: "NAME",
+		help: "Context of the kubeconfig, if not its current one",
+	},
+	namespace: {
+		schema: dnsLabel("namespace").default("fairlead-system"),
+		value: "NAME",
+		help: "Namespace of the leader's Lease",
+	},
+	"leader-elect": {
+		schema: z.boolean().default(true),
+		help: "Act without holding a Lease: only where a single controller runs",
+	},
+	"cluster-id": {
+		schema: z
+			.string()
+			.regex(
+				/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
+				"must be a label value: at most 63 of A-Z, a-z, 0-9, -, _ and .",
+			)
+			.optional(),
+		value: "ID",
+		help: "Marks this cluster's balancers in the cloud; else the UID of namespace kube-system",
+	},
+	workers: {
+		schema: wholeNumber(1, 256, 32),
+		value: "N",
+		help: "Services worked on at the same time",
+	},
+	"audit-schedule": {
+		schema: text.default("*/10 * * * *"),
+		value: "CRON",
+		help: "When to compare what the cloud has with what it should have",
+	},
+	"metrics-host": {
+		schema: text.default("127.0.0.1"),
+		value: "HOST",
+		help: "Where /livez, /readyz and /metrics listen",
+	},
+	"metrics-port": {
+		schema: port(9090),
+		value: "PORT",
+		help: "Port of /livez, /readyz and /metrics; 0 takes any free one",
+	},
+	"log-level": logLevel,
+} satisfies Flags;
+
+export const fakeCloudFlags = {
+	listen: {
+		schema: address("127.0.0.1:8080"),
+		value: "HOST:PORT",
+		help: "Where API and dashboard listen",
+	},
+	data: {
+		schema: text.optional(),
+		value: "DIR",
+		help: "Directory of the database; without it everything is forgotten at the end",
+	},
+	"token-file": {
+		schema: text.optional(),
+		value: "FILE",
+		help: "API tokens, one `TOKEN [PROJECT [read]]` a line; without it a token is made and printed",
+	},
+	door: {
+		schema: portIfGiven,
+		value: "PORT",
+		help: "Port of the SOCKS5 door to the balancers' addresses; else any free one",
+	},
+	"log-level": logLevel,
+} satisfies Flags;
+
+export const sandboxFlags = {
+	nodes: {
+		schema: wholeNumber(0, 50, 3),
+		value: "N",
+		help: "Nodes of the cluster",
+	},
+	port: {
+		schema: portIfGiven,
+		value: "PORT",
+		help: "Port of the Kubernetes API; else 6443 or the next free one",
+	},
+	"cloud-port": {
+		schema: portIfGiven,
+		value: "PORT",
+		help: "Port of the cloud's API and dashboard; else 8080 or the next free one",
+	},
+	"log-level": { ...logLevel, schema: logLevel.schema.default("warn") },
+} satisfies Flags;

@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { isFairleadError } from "../operator/errors.ts";
+import { controllerFlags, fakeCloudFlags, sandboxFlags } from "./config.ts";
+import { describeFlags, type Flags, parseFlags } from "./flags.ts";
+import { processRuntime, type Runtime } from "./runtime.ts";
+
+interface Command {
+	summary: string;
+	flags: Flags;
+	/** Runs until it is done or asked to stop. Roles are loaded only when they are run. */
+	run(values: never, runtime: Runtime): Promise<void>;
+}
+
+const commands: Record<string, Command> = {
+	sandbox: {
+		summary: "A cluster, a cloud and a served Service, in one process",
+		flags: sandboxFlags,
+		run: async (values, runtime) =>
+			(await import("./commands/sandbox.ts")).sandbox(values, runtime),
+	},
+	controller: {
+		summary: "Gives LoadBalancer Services their balancers",
+		flags: controllerFlags,
+		run: async (values, runtime) =>
+			(await import("./commands/controller.ts")).controller(values, runtime),
+	},
+	"fake-cloud": {
+		summary: "A cloud API that speaks Hetzner Cloud's wire, with a dashboard",
+		flags: fakeCloudFlags,
+		run: async (values, runtime) =>
+			(await import("./commands/fake-cloud.ts")).fakeCloud(values, runtime),
+	},
+};
+
+/** Exit codes: 0 done or stopped as asked, 1 failed, 2 the command line is wrong. */
+async function main(args: string[]): Promise<number> {
+	const [name, ...rest] = args;
+	if (name === undefined || name === "help" || name === "--help") {
+		process.stdout.write(usage());
+		return name === undefined ? 2 : 0;
+	}
+	if (name === "version" || name === "--version") {
+		process.stdout.write(`fairlead ${version()}\n`);
+		return 0;
+	}
+	const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+	if (!command) {
+		process.stderr.write(
+			`fairlead: there is no command ${name}; it has ${Object.keys(commands).join(", ")}\n`,
+		);
+		return 2;
+	}
+	if (rest.includes("--help")) {
+		process.stdout.write(
+			`fairlead ${name}: ${command.summary}\n\n${describeFlags(command.flags)}\n`,
+		);
+		return 0;
+	}
+	try {
+		const values = parseFlags(command.flags, rest);
+		await command.run(values as never, processRuntime());
+		return 0;
+	} catch (error) {
+		if (!isFairleadError(error)) throw error;
+		process.stderr.write(`fairlead ${name}: ${error.message}\n`);
+		return error.code === "FlagInvalid" ? 2 : 1;
+	}
+}
+
+function usage(): string {
+	const width = Math.max(...Object.keys(commands).map((name) => name.length));
+	const rows = Object.entries(commands).map(
+		([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`,
+	);
+	return `fairlead ${version()}: external load balancers for Kubernetes\n\nfairlead COMMAND [FLAGS]\n\n${rows.join("\n")}\n\nfairlead COMMAND --help lists the flags of a command.\n`;
+}
+
+function version(): string {
+	for (const path of ["../package.json", "../../package.json"])
+		try {
+			const file = readFileSync(new URL(path, import.meta.url), "utf8");
+			return (JSON.parse(file) as { version: string }).version;
+		} catch (error) {
+			// Run from source the package is one folder up, from dist/ two.
+			if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+		}
+	return "(unknown version)";
+}
+
+process.exitCode = await main(process.argv.slice(2));
+if (process.exitCode !== 0) process.exit();

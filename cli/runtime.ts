@@ -1,0 +1,57 @@
+import { homedir } from "node:os";
+import { type Clock, systemClock } from "../operator/clock.ts";
+import type { Log } from "../operator/log.ts";
+import { createLog } from "./log.ts";
+
+/** What a command gets from the process it runs in; cli/ is the only room that reads environment and signals. */
+export interface Runtime {
+	clock: Clock;
+	random: () => number;
+	env: NodeJS.ProcessEnv;
+	home: string;
+	stdout: (line: string) => void;
+	/** Aborted by SIGINT or SIGTERM: drain and end. A second signal ends the process at once. */
+	stop: AbortSignal;
+	createLog(level: Parameters<typeof createLog>[0]): Promise<Log>;
+}
+
+export function processRuntime(): Runtime {
+	const stop = new AbortController();
+	for (const signal of ["SIGINT", "SIGTERM"] as const)
+		process.on(signal, () => {
+			if (stop.signal.aborted) process.exit(130);
+			stop.abort(new Error(signal));
+		});
+	const { env } = process;
+	return {
+		clock: systemClock,
+		random: Math.random,
+		env,
+		home: homedir(),
+		stdout: (line) => process.stdout.write(`${line}\n`),
+		stop: stop.signal,
+		createLog: (level) =>
+			createLog(
+				level,
+				process.stderr.isTTY === true,
+				process.stderr.isTTY === true && !env.NO_COLOR,
+			),
+	};
+}
+
+/** Resolves when the process was asked to stop. */
+export function stopped(runtime: Runtime): Promise<void> {
+	return new Promise((resolve) => {
+		if (runtime.stop.aborted) return resolve();
+		// A timer with no end keeps the process alive while everything it does is wait for others.
+		const alive = setInterval(() => {}, 2 ** 30);
+		runtime.stop.addEventListener(
+			"abort",
+			() => {
+				clearInterval(alive);
+				resolve();
+			},
+			{ once: true },
+		);
+	});
+}

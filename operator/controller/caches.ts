@@ -1,0 +1,108 @@
+import type { Node, Service } from "../api/core.ts";
+import type { AddressPool, BalancerClass } from "../api/fairlead.ts";
+import type { KubeObject } from "../api/meta.ts";
+import type { Clock } from "../clock.ts";
+import { Store } from "../cluster/index.ts";
+import { type KubeClient, type Resource, resources } from "../cluster/kube.ts";
+import { Reflector } from "../cluster/reflector.ts";
+import type { Log } from "../log.ts";
+import { holdingOf } from "../model/ownership.ts";
+import {
+	type SliceSummary,
+	trimLabels,
+	trimNode,
+	trimService,
+	trimSlice,
+} from "./trim.ts";
+
+export interface CachesOptions {
+	client: KubeClient;
+	clock: Clock;
+	random: () => number;
+	log: Log;
+}
+
+/** What the controller knows of the cluster, kept true by one watch per kind. */
+export class Caches {
+	readonly services: Store<Service>;
+	readonly nodes: Store<Node>;
+	readonly slices: Store<SliceSummary>;
+	readonly namespaces: Store<KubeObject>;
+	readonly classes: Store<BalancerClass>;
+	readonly pools: Store<AddressPool>;
+	readonly #reflectors = new Map<string, Reflector<KubeObject>>();
+	readonly #options: CachesOptions;
+
+	constructor(options: CachesOptions) {
+		this.#options = options;
+		this.services = this.#cache(resources.services, trimService);
+		this.nodes = this.#cache(resources.nodes, trimNode);
+		this.slices = this.#cache(
+			resources.endpointSlices,
+			trimSlice as unknown as (slice: SliceSummary) => SliceSummary,
+		);
+		this.namespaces = this.#cache(resources.namespaces, trimLabels);
+		this.classes = this.#cache<BalancerClass>(resources.balancerClasses);
+		this.pools = this.#cache<AddressPool>(resources.addressPools);
+		this.slices.addIndex("service", (slice) => [slice.service]);
+		this.services.addIndex("balanced", (service) =>
+			service.spec.type === "LoadBalancer" ? ["yes"] : [],
+		);
+		this.services.addIndex("holder", (service) => {
+			const holding = holdingOf(service);
+			return holding ? [holding.className] : [];
+		});
+	}
+
+	start(): void {
+		for (const reflector of this.#reflectors.values()) reflector.start();
+	}
+
+	async stop(): Promise<void> {
+		await Promise.all(
+			[...this.#reflectors.values()].map((reflector) => reflector.stop()),
+		);
+	}
+
+	/** Resolves when every cache has been complete once. */
+	async synced(): Promise<void> {
+		await Promise.all(
+			[...this.#reflectors.values()].map((reflector) => reflector.synced),
+		);
+	}
+
+	/** One line for each kind that cannot be kept true at present. */
+	problems(): string[] {
+		return [...this.#reflectors]
+			.map(([name, reflector]) => [name, reflector.healthy()] as const)
+			.filter(([, health]) => !health.ok)
+			.map(([name, health]) => `${name}: ${health.reason}`);
+	}
+
+	hasReadyEndpoints(serviceKey: string): boolean {
+		return this.slices
+			.byIndex("service", serviceKey)
+			.some((slice) => slice.ready);
+	}
+
+	#cache<T extends KubeObject>(
+		resource: Resource,
+		trim?: (object: T) => T,
+	): Store<T> {
+		const { client, clock, random } = this.#options;
+		const log = this.#options.log.child({ resource: resource.plural });
+		const store = new Store<T>({ clock, log, ...(trim ? { trim } : {}) });
+		this.#reflectors.set(
+			resource.plural,
+			new Reflector<T>({
+				client,
+				resource,
+				store,
+				clock,
+				random,
+				log,
+			}) as unknown as Reflector<KubeObject>,
+		);
+		return store;
+	}
+}

@@ -1,0 +1,177 @@
+import { schedule, type ScheduledTask, validate } from "node-cron";
+import type { Registry } from "prom-client";
+import { type Clock, sleep } from "../clock.ts";
+import { EventRecorder } from "../cluster/events.ts";
+import type { KubeClient } from "../cluster/kube.ts";
+import { type Fence, LeaseElector } from "../cluster/lease.ts";
+import { FairleadError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { Caches } from "./caches.ts";
+import { clusterId } from "./cluster-id.ts";
+import { type ControllerMetrics, controllerMetrics } from "./metrics.ts";
+import { Term } from "./term.ts";
+
+export interface ControllerOptions {
+	client: KubeClient;
+	clock: Clock;
+	/** In [0, 1). */
+	random: () => number;
+	log: Log;
+	metrics: Registry;
+	/** Unique among all replicas. */
+	identity: string;
+	/** Compete for Lease `fairlead-controller` in this namespace; undefined: lead without one. */
+	leaseNamespace: string | undefined;
+	/** Undefined: the UID of namespace kube-system. */
+	clusterId: string | undefined;
+	workers: number;
+	/** Cron expression of the audit. */
+	auditSchedule: string;
+}
+
+const drainMs = 10_000;
+
+/** The controller: caches that are always kept true, and a term of work whenever this replica leads. */
+export class Controller {
+	readonly #options: ControllerOptions;
+	readonly #caches: Caches;
+	readonly #events: EventRecorder;
+	readonly #metrics: ControllerMetrics;
+	readonly #stopping = new AbortController();
+	#elector: LeaseElector | undefined;
+	#term: Term | undefined;
+	/** Terms begin and end one after the other. */
+	#turns: Promise<void> = Promise.resolve();
+	#audits: ScheduledTask | undefined;
+
+	constructor(options: ControllerOptions) {
+		const { client, clock, random, log, identity } = options;
+		this.#options = options;
+		if (!validate(options.auditSchedule))
+			throw new FairleadError(
+				"FlagInvalid",
+				`--audit-schedule ${options.auditSchedule}: must be a cron expression, for instance */10 * * * *`,
+			);
+		this.#caches = new Caches({ client, clock, random, log });
+		this.#events = new EventRecorder({
+			client,
+			clock,
+			random,
+			log,
+			instance: identity,
+		});
+		this.#metrics = controllerMetrics(options.metrics);
+		this.#metrics.watch({
+			leading: () => this.#term !== undefined,
+			queued: () => this.#term?.depth ?? { high: 0, normal: 0 },
+			services: () => this.#caches.services.size,
+			eventsDropped: () => this.#events.dropped,
+		});
+	}
+
+	/** Returns at once; whatever cannot be reached is tried for as long as it takes. */
+	start(): void {
+		this.#caches.start();
+		this.#audits = schedule(this.#options.auditSchedule, () =>
+			this.#term?.audit(),
+		);
+		const {
+			leaseNamespace: namespace,
+			identity,
+			clock,
+			random,
+			log,
+		} = this.#options;
+		if (namespace === undefined) {
+			this.#begin(this.#stopping.signal, () => {});
+			return;
+		}
+		this.#elector = new LeaseElector({
+			client: this.#options.client,
+			namespace,
+			name: "fairlead-controller",
+			identity,
+			clock,
+			random,
+			log,
+			onStartedLeading: (signal, fence) => this.#begin(signal, fence),
+			onStoppedLeading: () => log.info("leads no more"),
+		});
+		this.#elector.start();
+	}
+
+	/** Why the controller cannot do its work at present, one line a reason; empty when it can. */
+	notReady(): string[] {
+		return this.#caches.problems();
+	}
+
+	/** Finishes what runs, gives the Lease up, and ends. */
+	async stop(): Promise<void> {
+		this.#stopping.abort(new Error("the controller is stopping"));
+		await this.#audits?.destroy();
+		await this.#turns;
+		await this.#elector?.release();
+		await this.#turns;
+		await this.#events.flush(2_000);
+		await this.#caches.stop();
+		this.#options.client.close();
+	}
+
+	/** Works for as long as `lost` is not aborted. */
+	#begin(lost: AbortSignal, fence: Fence): void {
+		const over = AbortSignal.any([lost, this.#stopping.signal]);
+		this.#turns = this.#turns.then(() => this.#serve(over, fence));
+	}
+
+	async #serve(over: AbortSignal, fence: Fence): Promise<void> {
+		const { client, clock, random, log, workers } = this.#options;
+		const ended = aborted(over);
+		await Promise.race([this.#caches.synced(), ended]);
+		if (over.aborted) return;
+		const id = await this.#clusterId(over);
+		if (id === undefined) return;
+		this.#term = new Term({
+			client,
+			caches: this.#caches,
+			events: this.#events,
+			metrics: this.#metrics,
+			clock,
+			random,
+			log,
+			clusterId: id,
+			workers,
+			fence,
+		});
+		this.#term.start();
+		log.info(
+			{ clusterId: id, services: this.#caches.services.size },
+			"leads: balancers are being looked after",
+		);
+		await ended;
+		await this.#term.end(drainMs);
+		this.#term = undefined;
+	}
+
+	/** Undefined when the term was over first. */
+	async #clusterId(over: AbortSignal): Promise<string | undefined> {
+		const { client, clock, log } = this.#options;
+		for (let said = ""; !over.aborted; ) {
+			try {
+				return await clusterId(client, this.#options.clusterId);
+			} catch (error) {
+				const { message } = error as Error;
+				if (message !== said) log.warn(`cluster id: ${message}`);
+				said = message;
+				await Promise.race([sleep(clock, 1_000), aborted(over)]);
+			}
+		}
+		return undefined;
+	}
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+	return new Promise((resolve) => {
+		if (signal.aborted) return resolve();
+		signal.addEventListener("abort", () => resolve(), { once: true });
+	});
+}

@@ -1,0 +1,21 @@
+import type { ProviderName } from "../api/fairlead.ts";
+
+/** What must be known of a provider before one is made: what its Services need from the controller. */
+export interface ProviderTraits {
+	/** Addresses come from AddressPools; else from the provider. */
+	addressesFromPools: boolean;
+	/** Something outside the API must be undone when a Service goes: finalizers, and a call to delete. */
+	needsUndo: boolean;
+	/** Balancers send traffic to nodes, so every change of nodes concerns them. */
+	needsTargets: boolean;
+}
+
+export const providerTraits: Record<ProviderName, ProviderTraits> = {
+	HetznerCloud: {
+		addressesFromPools: false,
+		needsUndo: true,
+		needsTargets: true,
+	},
+	Layer2: { addressesFromPools: true, needsUndo: true, needsTargets: false },
+	Static: { addressesFromPools: true, needsUndo: false, needsTargets: false },
+};

@@ -1,0 +1,203 @@
+import type { Service } from "../api/core.ts";
+import { objectKey } from "../api/meta.ts";
+import { finalizers } from "../api/names.ts";
+import type { Clock } from "../clock.ts";
+import type { KubeClient } from "../cluster/kube.ts";
+import { resources } from "../cluster/kube.ts";
+import { isFairleadError } from "../errors.ts";
+import type { Target } from "../model/balancer/balancer.ts";
+import { desiredBalancer } from "../model/balancer/desired.ts";
+import { balancerIdentity } from "../model/balancer/identity.ts";
+import { type Intent, intentOf } from "../model/intent.ts";
+import { type Announcement, nextStep } from "../model/next-step.ts";
+import { type Holding, resolveOwnership } from "../model/ownership.ts";
+import type { World } from "../model/world.ts";
+import type { Addresses } from "./addresses.ts";
+import type { Caches } from "./caches.ts";
+import type { ClassGuard } from "./class-guard.ts";
+import type { ProviderCalls, Want } from "./provider-calls.ts";
+import { providerTraits } from "./provider-traits.ts";
+import { servicePatch } from "./service-patch.ts";
+
+export interface ServiceSyncOptions {
+	client: KubeClient;
+	caches: Caches;
+	calls: ProviderCalls;
+	addresses: Addresses;
+	guard: ClassGuard;
+	clock: Clock;
+	clusterId: string;
+	/** Balancer targets of the cluster; the same array until they change. */
+	targets: () => Target[];
+	announce: (service: Service, event: Announcement) => void;
+}
+
+/** A Service settles within a handful of steps; more means two writers fight, and the queue's backoff is the answer. */
+const maxSteps = 12;
+
+/** Brings one Service to where it should be: decide, do one thing, look again, until nothing is left to do. */
+export class ServiceSync {
+	readonly #options: ServiceSyncOptions;
+	/** Set while the answer of an own write goes into the cache: it needs no waking. */
+	#writing: string | undefined;
+
+	constructor(options: ServiceSyncOptions) {
+		this.#options = options;
+	}
+
+	/** Whether a change of this key is the answer of our own write, being handled already. */
+	isOwnWrite(key: string): boolean {
+		return this.#writing === key;
+	}
+
+	/** Throws FairleadErrors of the Kubernetes API; what providers say ends up in conditions instead. */
+	async sync(key: string): Promise<void> {
+		for (let step = 0; step < maxSteps; step++)
+			if (!(await this.#step(key))) return;
+	}
+
+	/** Does one step; false when there is nothing (more) to do now. */
+	async #step(key: string): Promise<boolean> {
+		const { caches, calls, addresses } = this.#options;
+		const service = caches.services.get(key);
+		if (!service) {
+			calls.drop(key);
+			return false;
+		}
+		const known = this.#look(key, service);
+		const intent = intentOf(known);
+		const want = this.#want(service, intent);
+		const outcome = want ? calls.outcome(key, want) : unknown;
+		const step = nextStep({ ...known, outcome });
+		switch (step.do) {
+			case "nothing":
+				if (!want) {
+					calls.drop(key);
+					if (intent.kind !== "Serve") addresses.release(service);
+				}
+				return false;
+			case "guard-class":
+				await this.#options.guard.hold(step.className);
+				return true;
+			case "patch": {
+				const written = await this.#patch(key, service, step.change);
+				if (written && step.event) this.#options.announce(service, step.event);
+				return written;
+			}
+			default:
+				if (step.do === "delete" && step.event)
+					this.#options.announce(service, step.event);
+				if (!want) return false;
+				await calls.start(key, want);
+				return calls.outcome(key, want).kind !== "InFlight";
+		}
+	}
+
+	/** Everything but what providers say. */
+	#look(key: string, service: Service): Omit<World, "outcome"> {
+		const { caches, clock, clusterId, targets, addresses } = this.#options;
+		const ownership = resolveOwnership(service, caches.classes.values());
+		const world: Omit<World, "outcome"> = {
+			service,
+			ownership,
+			readyEndpoints: caches.hasReadyEndpoints(key),
+			seen: caches.services.newest ?? "0",
+			now: new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z"),
+		};
+		if (ownership.kind !== "Ours" || service.metadata.deletionTimestamp)
+			return world;
+		const { metadata, spec } = ownership.class;
+		const traits = providerTraits[spec.provider];
+		const addressing = traits.addressesFromPools
+			? addresses.addressing(service, metadata.name)
+			: ({ kind: "Provider" } as const);
+		world.ours = {
+			classGuarded:
+				metadata.finalizers?.includes(finalizers.classInUse) ?? false,
+			needsUndo: traits.needsUndo,
+			addressing,
+			desired: desiredBalancer({
+				clusterId,
+				service,
+				targets: traits.needsTargets ? targets() : none,
+				addresses:
+					addressing.kind === "Pools"
+						? addressing.assignment.addresses
+						: addresses.requested(service),
+				sourceRanges: addresses.sourceRanges(service),
+			}),
+		};
+		return world;
+	}
+
+	#want(service: Service, intent: Intent): Want | undefined {
+		const { clusterId } = this.#options;
+		if (intent.kind === "LetGo")
+			return {
+				do: "delete",
+				classNames: this.#holders(intent.holding),
+				identity: balancerIdentity(clusterId, service.metadata.uid ?? ""),
+			};
+		if (intent.kind !== "Serve" || intent.ours.addressing.kind === "Refused")
+			return undefined;
+		return {
+			do: "ensure",
+			className: intent.className,
+			desired: intent.ours.desired,
+		};
+	}
+
+	/** The class that holds; where the record of it was wiped, every class something could be held through. */
+	#holders(holding: Holding | undefined): string[] {
+		if (holding) return [holding.className];
+		return [...this.#options.caches.classes.values()]
+			.filter((each) => providerTraits[each.spec.provider].needsUndo)
+			.map((each) => each.metadata.name)
+			.sort();
+	}
+
+	/** False when the Service went away meanwhile. A conflict reads the Service again, and the next step decides anew. */
+	async #patch(
+		key: string,
+		service: Service,
+		change: Parameters<typeof servicePatch>[1],
+	): Promise<boolean> {
+		const { client } = this.#options;
+		const ref = {
+			namespace: service.metadata.namespace ?? "",
+			name: service.metadata.name,
+		};
+		try {
+			const answer = await client.patch<Service>(
+				resources.services,
+				{ ...ref, subresource: "status" },
+				{ type: "strategic-merge", body: servicePatch(service, change) },
+			);
+			this.#take(key, answer);
+			return true;
+		} catch (error) {
+			if (isFairleadError(error, "KubeNotFound")) return false;
+			if (!isFairleadError(error, "KubeConflict")) throw error;
+		}
+		try {
+			this.#take(key, await client.get<Service>(resources.services, ref));
+			return true;
+		} catch (error) {
+			if (isFairleadError(error, "KubeNotFound")) return false;
+			throw error;
+		}
+	}
+
+	#take(key: string, service: Service): void {
+		if (objectKey(service) !== key) return;
+		this.#writing = key;
+		try {
+			this.#options.caches.services.apply(service);
+		} finally {
+			this.#writing = undefined;
+		}
+	}
+}
+
+const unknown = { kind: "Unknown" } as const;
+const none: Target[] = [];

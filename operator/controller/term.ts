@@ -1,0 +1,170 @@
+import type { Service } from "../api/core.ts";
+import type { Clock } from "../clock.ts";
+import type { EventRecorder } from "../cluster/events.ts";
+import { type KubeClient, resources } from "../cluster/kube.ts";
+import type { Fence } from "../cluster/lease.ts";
+import { Workqueue } from "../cluster/workqueue.ts";
+import type { Log } from "../log.ts";
+import type { Announcement } from "../model/next-step.ts";
+import { Addresses } from "./addresses.ts";
+import { audit } from "./audit.ts";
+import type { Caches } from "./caches.ts";
+import { ClassGuard } from "./class-guard.ts";
+import { fencedClient } from "./fenced-client.ts";
+import { GoneServices } from "./gone-services.ts";
+import type { ControllerMetrics } from "./metrics.ts";
+import { PoolStatus } from "./pool-status.ts";
+import { ProviderCalls } from "./provider-calls.ts";
+import { ProviderRegistry } from "./provider-registry.ts";
+import { ServiceSync } from "./service-sync.ts";
+import { Triggers } from "./triggers.ts";
+
+export interface TermOptions {
+	client: KubeClient;
+	/** Complete. */
+	caches: Caches;
+	events: EventRecorder;
+	metrics: ControllerMetrics;
+	clock: Clock;
+	random: () => number;
+	log: Log;
+	clusterId: string;
+	workers: number;
+	/** Throws once the term is over; asked before every write. */
+	fence: Fence;
+}
+
+/** What the controller does while it leads: everything it believes beyond the caches begins and ends with the term. */
+export class Term {
+	readonly #options: TermOptions;
+	readonly #queue: Workqueue;
+	readonly #classes: Workqueue;
+	readonly #calls: ProviderCalls;
+	readonly #providers: ProviderRegistry;
+	readonly #triggers: Triggers;
+	readonly #poolStatus: PoolStatus;
+	readonly #ending = new AbortController();
+
+	constructor(options: TermOptions) {
+		this.#options = options;
+		const { caches, clock, random, log, clusterId, fence, metrics } = options;
+		const client = fencedClient(options.client, fence);
+		const queueOptions = { clock, random, log };
+		this.#queue = new Workqueue({
+			...queueOptions,
+			workers: options.workers,
+			onFinished: (_key, tookMs, outcome) =>
+				metrics.syncSeconds.observe({ outcome }, tookMs / 1000),
+		});
+		this.#classes = new Workqueue({ ...queueOptions, workers: 1 });
+		this.#providers = new ProviderRegistry({
+			client,
+			caches,
+			clock,
+			random,
+			log,
+			clusterId,
+		});
+		this.#calls = new ProviderCalls({
+			clock,
+			random,
+			log,
+			provider: (className) => {
+				fence();
+				return this.#providers.of(className);
+			},
+			wake: (key) => this.#queue.add(key, "high"),
+			failed: (code) => metrics.providerFailures.inc({ code }),
+		});
+		const addresses = new Addresses({
+			caches,
+			wake: (key) => this.#queue.add(key, "high"),
+			changed: () => this.#poolStatus.changed(),
+		});
+		this.#poolStatus = new PoolStatus({
+			client,
+			caches,
+			allocator: () => addresses.allocator,
+			clock,
+			log,
+		});
+		const guard = new ClassGuard(client, caches);
+		const gone = new GoneServices(this.#calls, clusterId);
+		this.#triggers = new Triggers({
+			caches,
+			wake: (key, priority) => this.#queue.add(key, priority),
+			gone: (service) => {
+				addresses.release(service);
+				const key = gone.add(service);
+				if (key) this.#queue.add(key, "high");
+			},
+			classChanged: (className) => this.#classes.add(className),
+			poolsChanged: () => addresses.poolsChanged(),
+			isOwnWrite: (key) => sync.isOwnWrite(key),
+		});
+		const sync = new ServiceSync({
+			client,
+			caches,
+			calls: this.#calls,
+			addresses,
+			guard,
+			clock,
+			clusterId,
+			targets: this.#triggers.targets,
+			announce: (service, event) => this.#announce(service, event),
+		});
+		this.#queue.run((key) => (gone.has(key) ? gone.sync(key) : sync.sync(key)));
+		this.#classes.run((className) => guard.release(className));
+	}
+
+	get depth(): { high: number; normal: number } {
+		return this.#queue.depth;
+	}
+
+	start(): void {
+		this.#triggers.start();
+		this.#triggers.wakeAll();
+		for (const { metadata } of this.#options.caches.classes.values())
+			this.#classes.add(metadata.name);
+		this.#poolStatus.changed();
+	}
+
+	/** Compares what the clouds have with what they should have; never fails, what it cannot read it says. */
+	async audit(): Promise<void> {
+		const { caches, metrics, log, clusterId } = this.#options;
+		await audit(
+			{
+				caches,
+				providers: this.#providers,
+				metrics,
+				log,
+				clusterId,
+				lookAgain: () => {
+					for (const key of caches.services.keys()) this.#calls.forget(key);
+					this.#triggers.wakeAll();
+				},
+			},
+			this.#ending.signal,
+		);
+	}
+
+	/** Starts nothing more and waits, for at most `deadlineMs`, for what runs. */
+	async end(deadlineMs: number): Promise<void> {
+		this.#triggers.stop();
+		this.#ending.abort(new Error("the term is over"));
+		await Promise.all([
+			this.#queue.drain(deadlineMs),
+			this.#classes.drain(deadlineMs),
+			this.#poolStatus.stop(),
+			this.#calls.reset(),
+		]);
+		await this.#providers.close();
+	}
+
+	#announce(service: Service, event: Announcement): void {
+		this.#options.events.record(resources.services, service, {
+			...event,
+			action: "SyncLoadBalancer",
+		});
+	}
+}

@@ -1,0 +1,120 @@
+import type { Service } from "../api/core.ts";
+import { objectKey } from "../api/meta.ts";
+import { annotations, conditions, finalizers } from "../api/names.ts";
+import type { Priority } from "../cluster/workqueue.ts";
+import type { Target } from "../model/balancer/balancer.ts";
+import { balancerTargets } from "../model/balancer/targets.ts";
+import { providerTraits } from "./provider-traits.ts";
+import type { Caches } from "./caches.ts";
+
+export interface TriggersOptions {
+	caches: Caches;
+	wake: (key: string, priority: Priority) => void;
+	/** A Service vanished, or another took its name. */
+	gone: (service: Service) => void;
+	/** A BalancerClass changed, or a Service left it. */
+	classChanged: (className: string) => void;
+	poolsChanged: () => void;
+	/** Whether a change of this Service is the answer of our own write, being handled already. */
+	isOwnWrite: (key: string) => boolean;
+}
+
+/** Says which Services a change in the cluster concerns, so that work follows the change and not the cluster. */
+export class Triggers {
+	readonly #options: TriggersOptions;
+	#targets: Target[];
+	#undo: (() => void)[] = [];
+
+	constructor(options: TriggersOptions) {
+		this.#options = options;
+		this.#targets = balancerTargets(options.caches.nodes.values());
+	}
+
+	/** Targets of every balancer; the same array until they change. */
+	readonly targets = (): Target[] => this.#targets;
+
+	start(): void {
+		const { caches, wake, gone, classChanged, poolsChanged, isOwnWrite } =
+			this.#options;
+		this.#undo = [
+			caches.services.onChange((change) => {
+				const key = objectKey(change.object);
+				if (change.type === "deleted") gone(change.object);
+				const before = change.type === "updated" ? change.old : change.object;
+				if (!concerns(change.object) && !concerns(before)) return;
+				if (!isOwnWrite(key)) wake(key, "high");
+				for (const className of classesOf(before)) classChanged(className);
+			}),
+			caches.slices.onChange((change) => {
+				const before = change.type === "updated" && change.old.ready;
+				const now = change.type !== "deleted" && change.object.ready;
+				const meant =
+					change.type === "deleted" ? change.object.ready : before !== now;
+				if (meant && this.#isBalanced(change.object.service))
+					wake(change.object.service, "high");
+			}),
+			caches.nodes.onChange(() => this.#nodesChanged()),
+			caches.classes.onChange((change) => {
+				classChanged(change.object.metadata.name);
+				const specs =
+					change.type === "updated" &&
+					JSON.stringify(change.old.spec) ===
+						JSON.stringify(change.object.spec) &&
+					change.old.metadata.deletionTimestamp ===
+						change.object.metadata.deletionTimestamp;
+				if (!specs) this.wakeAll();
+			}),
+			caches.pools.onChange(() => poolsChanged()),
+		];
+	}
+
+	stop(): void {
+		for (const undo of this.#undo) undo();
+		this.#undo = [];
+	}
+
+	/** Every Service that is, or was, anybody's balancer. */
+	wakeAll(): void {
+		for (const service of this.#options.caches.services.values())
+			if (concerns(service)) this.#options.wake(objectKey(service), "normal");
+	}
+
+	#nodesChanged(): void {
+		const { caches, wake } = this.#options;
+		const targets = balancerTargets(caches.nodes.values());
+		if (JSON.stringify(targets) === JSON.stringify(this.#targets)) return;
+		this.#targets = targets;
+		for (const service of caches.services.byIndex("balanced", "yes"))
+			if (needsTargets(service, caches)) wake(objectKey(service), "normal");
+	}
+
+	#isBalanced(key: string): boolean {
+		const service = this.#options.caches.services.get(key);
+		return service !== undefined && concerns(service);
+	}
+}
+
+/** Whether the controller has, or may have left, anything to do with a Service. */
+export function concerns(service: Service): boolean {
+	const { metadata, spec, status } = service;
+	if (spec.type === "LoadBalancer") return true;
+	if (metadata.finalizers?.includes(finalizers.classed)) return true;
+	const noted = metadata.annotations ?? {};
+	if (annotations.provisionedBy in noted || annotations.assigned in noted)
+		return true;
+	return (status?.conditions ?? []).some(
+		(condition) => condition.type === conditions.provisioned,
+	);
+}
+
+function classesOf(service: Service): string[] {
+	const held = service.metadata.annotations?.[annotations.provisionedBy];
+	return held ? [held.split("/")[0] ?? ""] : [];
+}
+
+function needsTargets(service: Service, caches: Caches): boolean {
+	return classesOf(service).every((className) => {
+		const provider = caches.classes.get(className)?.spec.provider;
+		return provider === undefined || providerTraits[provider].needsTargets;
+	});
+}

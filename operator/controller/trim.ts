@@ -1,0 +1,70 @@
+import type { EndpointSlice, Node, Service } from "../api/core.ts";
+import type { KubeObject, ObjectMeta } from "../api/meta.ts";
+
+/** What is kept of objects in the caches: with thousands of Services, what nobody reads is most of the memory. */
+
+/** An EndpointSlice, reduced to whose it is and whether anybody in it is ready. */
+export interface SliceSummary extends KubeObject {
+	service: string;
+	ready: boolean;
+}
+
+const serviceNameLabel = "kubernetes.io/service-name";
+
+export function trimService(service: Service): Service {
+	const { managedFields: _, ...metadata } = service.metadata as ObjectMeta & {
+		managedFields?: unknown;
+	};
+	const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+	if (metadata.annotations?.[lastApplied] !== undefined) {
+		metadata.annotations = { ...metadata.annotations };
+		delete metadata.annotations[lastApplied];
+	}
+	const { metadata: __, ...rest } = service;
+	return { ...rest, metadata };
+}
+
+export function trimNode(node: Node): Node {
+	const trimmed: Node = { metadata: identity(node.metadata) };
+	if (node.metadata.labels) trimmed.metadata.labels = node.metadata.labels;
+	if (node.spec) {
+		const { providerID, taints } = node.spec;
+		trimmed.spec = {
+			...(providerID === undefined ? {} : { providerID }),
+			...(taints === undefined ? {} : { taints }),
+		};
+	}
+	if (node.status?.addresses)
+		trimmed.status = { addresses: node.status.addresses };
+	return trimmed;
+}
+
+/** Endpoints are ready unless they say they are not (discovery.k8s.io/v1: nil should be taken as true). */
+export function trimSlice(slice: EndpointSlice): SliceSummary {
+	const { namespace = "" } = slice.metadata;
+	const name = slice.metadata.labels?.[serviceNameLabel];
+	return {
+		metadata: identity(slice.metadata),
+		service: name === undefined ? "" : `${namespace}/${name}`,
+		ready: (slice.endpoints ?? []).some(
+			(endpoint) => endpoint.conditions?.ready !== false,
+		),
+	};
+}
+
+export function trimLabels(object: KubeObject): KubeObject {
+	const metadata = identity(object.metadata);
+	if (object.metadata.labels) metadata.labels = object.metadata.labels;
+	return { metadata };
+}
+
+function identity(metadata: ObjectMeta): ObjectMeta {
+	const { name, namespace, uid, resourceVersion, deletionTimestamp } = metadata;
+	return {
+		name,
+		...(namespace === undefined ? {} : { namespace }),
+		...(uid === undefined ? {} : { uid }),
+		...(resourceVersion === undefined ? {} : { resourceVersion }),
+		...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+	};
+}
