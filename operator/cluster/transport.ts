@@ -165,10 +165,15 @@ export function connectionError(
 	const detail = oneLine(describe(error), 200);
 	const make = (as: ErrorCode, text: string) =>
 		new FairleadError(as, `${subject}: ${text}`, { cause: error });
-	if (code.startsWith("HPE_") || code === "ERR_SSL_WRONG_VERSION_NUMBER")
-		return make("KubeBadAnswer", `${where} does not answer HTTP: ${detail}`);
+	// OpenSSL's own words, since what it says on a write arrives as a bare EPROTO.
+	const tls = `${code} ${detail}`.toLowerCase().replaceAll("_", " ");
+	if (code.startsWith("HPE_") || tls.includes("wrong version number"))
+		return make(
+			"KubeBadAnswer",
+			`${where} does not speak ${where.split(":")[0]}: ${detail}`,
+		);
 	// TLS 1.3 servers that insist on a client certificate refuse it by an alert after the handshake.
-	if (/^ERR_SSL_.*ALERT_(.*CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)/.test(code))
+	if (/alert (.*certificate|unknown ca|access denied)/.test(tls))
 		return make(
 			"KubeUnauthorized",
 			`${where} refuses the client certificate: ${detail}`,
