@@ -1,0 +1,194 @@
+import { annotations, metallbAnnotations } from "../../api/names.ts";
+import type { IPFamily, Service, ServiceSpec } from "../../api/core.ts";
+import { compareIp, formatIp, type IpAddress, parseIp } from "./ip.ts";
+import type { Labels } from "./labels.ts";
+import type { Reason } from "./reasons.ts";
+
+export type AddressUse = "LoadBalancer" | "ExternalIP";
+
+/** What one Service wants of the pools: all an allocation depends on. */
+export interface AddressRequest {
+	/** Who holds what is allocated: the Service's UID (with a suffix of the caller's where a Service has several requests). */
+	uid: string;
+	namespace: string;
+	name: string;
+	namespaceLabels: Labels;
+	serviceLabels: Labels;
+	/** RFC 3339 in UTC, as the API server writes it; older comes first, then the lower UID. */
+	createdAt: string;
+	/** BalancerClass the Service belongs to. */
+	className: string;
+	use: AddressUse;
+	/** Wanted families, the primary one first. */
+	families: readonly IPFamily[];
+	/** PreferDualStack takes what it gets; the others need every family. */
+	policy: NonNullable<ServiceSpec["ipFamilyPolicy"]>;
+	/** At most one per family. */
+	requestedAddresses: readonly IpAddress[];
+	requestedPool?: string;
+	sharingKey?: string;
+	/** `TCP/80`, in the Service's order. */
+	ports: readonly string[];
+	externalTrafficPolicy: "Cluster" | "Local";
+	selector: Labels;
+}
+
+export type RequestResult =
+	| { ok: true; request: AddressRequest }
+	| { ok: false; reasons: Reason[] };
+
+/** Older first, then the lower UID: who wins a tie, and who is served first. */
+export function compareAge(a: AddressRequest, b: AddressRequest): number {
+	if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? -1 : 1;
+	return a.uid < b.uid ? -1 : a.uid > b.uid ? 1 : 0;
+}
+
+/**
+ * Reads what a Service asks for from its annotations (ours and MetalLB's) and spec.loadBalancerIP. Saying the same thing
+ * twice is fine; saying two different things is refused, since any choice would be a guess.
+ */
+export function readRequest(
+	service: Service,
+	context: {
+		className: string;
+		namespaceLabels: Labels;
+		use?: AddressUse;
+	},
+): RequestResult {
+	const { metadata, spec } = service;
+	const reasons: Reason[] = [];
+	const families = familiesOf(spec);
+	const addresses = requestedAddresses(service, families, reasons);
+	const pool = oneOf(
+		service,
+		annotations.pool,
+		metallbAnnotations.pool,
+		reasons,
+	);
+	const sharingKey = oneOf(
+		service,
+		annotations.sharingKey,
+		metallbAnnotations.sharingKey,
+		reasons,
+	);
+	if (reasons.length > 0) return { ok: false, reasons };
+	return {
+		ok: true,
+		request: {
+			uid: metadata.uid ?? "",
+			namespace: metadata.namespace ?? "",
+			name: metadata.name,
+			namespaceLabels: context.namespaceLabels,
+			serviceLabels: metadata.labels ?? {},
+			createdAt: metadata.creationTimestamp ?? "",
+			className: context.className,
+			use: context.use ?? "LoadBalancer",
+			families,
+			policy: spec.ipFamilyPolicy ?? "SingleStack",
+			requestedAddresses: addresses,
+			...(pool === undefined ? {} : { requestedPool: pool }),
+			...(sharingKey === undefined ? {} : { sharingKey }),
+			ports: (spec.ports ?? []).map(
+				({ protocol = "TCP", port }) => `${protocol}/${port}`,
+			),
+			externalTrafficPolicy: spec.externalTrafficPolicy ?? "Cluster",
+			selector: spec.selector ?? {},
+		},
+	};
+}
+
+/** The API server always sets ipFamilies; a Service read before that, or from a file, is taken as IPv4 or as its clusterIP. */
+function familiesOf(spec: ServiceSpec): IPFamily[] {
+	if (spec.ipFamilies?.length) return spec.ipFamilies;
+	return [spec.clusterIP?.includes(":") ? "IPv6" : "IPv4"];
+}
+
+/** The value of whichever annotation is there; two that differ are a reason. Empty means absent. */
+function oneOf(
+	{ metadata }: Service,
+	ours: string,
+	theirs: string,
+	reasons: Reason[],
+): string | undefined {
+	const [mine, other] = [ours, theirs].map(
+		(name) => metadata.annotations?.[name]?.trim() || undefined,
+	);
+	if (mine !== undefined && other !== undefined && mine !== other)
+		reasons.push({
+			code: "RequestConflict",
+			message: `annotation ${ours} says ${JSON.stringify(mine)} and ${theirs} says ${JSON.stringify(other)}; remove one`,
+		});
+	return mine ?? other;
+}
+
+function requestedAddresses(
+	{ metadata, spec }: Service,
+	families: readonly IPFamily[],
+	reasons: Reason[],
+): IpAddress[] {
+	const sources = [
+		[annotations.addresses, metadata.annotations?.[annotations.addresses]],
+		[
+			metallbAnnotations.addresses,
+			metadata.annotations?.[metallbAnnotations.addresses],
+		],
+		["spec.loadBalancerIP", spec.loadBalancerIP],
+	] as const;
+	let chosen: { from: string; addresses: IpAddress[] } | undefined;
+	for (const [from, text = ""] of sources) {
+		const addresses = readAddresses(from, text, families, reasons);
+		if (addresses.length === 0) continue;
+		if (chosen && formatAll(chosen.addresses) !== formatAll(addresses))
+			reasons.push({
+				code: "RequestConflict",
+				message: `${chosen.from} asks for ${formatAll(chosen.addresses)} and ${from} for ${formatAll(addresses)}; remove one`,
+			});
+		chosen ??= { from, addresses };
+	}
+	return chosen?.addresses ?? [];
+}
+
+function readAddresses(
+	from: string,
+	text: string,
+	families: readonly IPFamily[],
+	reasons: Reason[],
+): IpAddress[] {
+	const addresses: IpAddress[] = [];
+	for (const part of text.split(",")) {
+		if (part.trim() === "") continue;
+		const address = parseIp(part.trim());
+		if (!address.ok) {
+			reasons.push({
+				code: "AddressInvalid",
+				message: `${from}: ${address.reason}`,
+			});
+			continue;
+		}
+		const { family } = address.value;
+		const ip = formatIp(address.value);
+		const sibling = addresses.find((other) => other.family === family);
+		if (!families.includes(family))
+			reasons.push({
+				code: "FamilyNotWanted",
+				family,
+				ip,
+				message: `${from} asks for ${ip}, but the Service's ipFamilies are ${families.join(", ")}`,
+			});
+		else if (sibling && compareIp(sibling, address.value) !== 0)
+			reasons.push({
+				code: "RequestConflict",
+				family,
+				ip,
+				message: `${from} asks for two ${family} addresses, ${formatIp(sibling)} and ${ip}; a Service has one per family`,
+			});
+		else if (!sibling) addresses.push(address.value);
+	}
+	return addresses.sort(
+		(a, b) => families.indexOf(a.family) - families.indexOf(b.family),
+	);
+}
+
+function formatAll(addresses: readonly IpAddress[]): string {
+	return addresses.map(formatIp).join(", ");
+}
