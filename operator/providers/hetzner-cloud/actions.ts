@@ -108,8 +108,9 @@ export function createActions(
 		},
 		running: of,
 		async poll(balancer, signal) {
-			const stale = clock.monotonic() - polledAt >= lookAfter(0) / 2;
-			if (stale && of(balancer).length > 0) await polling.join(signal);
+			const heard = of(balancer).map(({ since }) => Math.max(since, polledAt));
+			const stale = clock.monotonic() - Math.min(...heard) >= lookAfter(0) / 2;
+			if (heard.length > 0 && stale) await polling.join(signal);
 			const list = ended.get(balancer) ?? [];
 			ended.delete(balancer);
 			return list;

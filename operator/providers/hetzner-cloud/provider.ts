@@ -183,6 +183,9 @@ export function createHetznerCloud(options: HetznerCloudOptions): Provider {
 	};
 }
 
+/** A balancer without a public address waits for a person. */
+const addressRetryMs = 60_000;
+
 function observe(
 	desired: DesiredBalancer,
 	{ ports, nodes, targetProblems }: Translation,
@@ -229,12 +232,20 @@ function observe(
 			waitingFor,
 			retryAfterMs: actions.nextLook(balancer.id),
 		};
+	else if (observed.addresses.length === 0) {
+		known.stale = true;
+		observed.pending = {
+			waitingFor: `somebody to enable the public interface of balancer ${balancer.id} in the cloud`,
+			retryAfterMs: addressRetryMs,
+		};
+	}
 	return observed;
 }
 
 /** Public addresses of the families wanted, in that order. */
 function addressesOf(balancer: CloudBalancer, families: IPFamily[]): string[] {
-	const { ipv4, ipv6 } = balancer.public_net;
+	const { enabled, ipv4, ipv6 } = balancer.public_net;
+	if (enabled === false) return [];
 	return families.flatMap((family) => {
 		const ip = (family === "IPv4" ? ipv4 : ipv6)?.ip;
 		return ip ? [ip] : [];

@@ -46,7 +46,11 @@ const balancerSchema = z.object({
 	labels: z.record(z.string(), z.string()),
 	created: z.string(),
 	protection: z.object({ delete: z.boolean() }),
-	public_net: z.object({ ipv4: addressSchema, ipv6: addressSchema }),
+	public_net: z.object({
+		enabled: z.boolean().nullish(),
+		ipv4: addressSchema,
+		ipv6: addressSchema,
+	}),
 	algorithm: z.object({ type: z.string() }),
 	services: z.array(serviceSchema),
 	targets: z.array(targetSchema),
