@@ -45,16 +45,30 @@ export function execCredentials(
 	let known: Credentials | undefined;
 	let running: Promise<Credentials> | undefined;
 
+	/** With the instance goes what it keeps: it would repeat unusable output, too, until that expires. */
+	const forget = () => {
+		auth = undefined;
+		known = undefined;
+	};
+
 	const run = async (): Promise<Credentials> => {
 		auth ??= await loadExecAuth(timeoutMs);
 		const options: https.RequestOptions = {};
 		try {
 			await auth.applyAuthentication(user, options);
 		} catch (error) {
+			forget();
 			throw failure(exec, plugin.command, error, timeoutMs);
 		}
 		const credentials = credentialsIn(options);
-		check(exec, plugin.command, credentials);
+		const problem = problemOf(credentials);
+		if (problem) {
+			forget();
+			throw new FairleadError(
+				"KubeUnauthorized",
+				`${exec.file}: ${exec.at}: ${plugin.command} ${problem}`,
+			);
+		}
 		if (!known || !sameCredentials(known, credentials))
 			log.debug(
 				{ command: plugin.command },
@@ -66,8 +80,7 @@ export function execCredentials(
 
 	return (refused) => {
 		if (refused && known && sameCredentials(refused, known)) {
-			auth = undefined; // With it goes its cache.
-			known = undefined;
+			forget();
 		}
 		running ??= run().finally(() => {
 			running = undefined;
@@ -157,21 +170,18 @@ function credentialsIn(options: https.RequestOptions): Credentials {
 	};
 }
 
-function check(exec: Section, command: string, given: Credentials): void {
-	const { authorization, certificate, key } = given;
-	const no = (problem: string) =>
-		new FairleadError(
-			"KubeUnauthorized",
-			`${exec.file}: ${exec.at}: ${command} ${problem}`,
-		);
+function problemOf({
+	authorization,
+	certificate,
+	key,
+}: Credentials): string | undefined {
 	if (!authorization && !certificate)
-		throw no("gave neither a token nor a client certificate");
+		return "gave neither a token nor a client certificate";
 	if (authorization && !/^Bearer [\x21-\x7e]+$/.test(authorization))
-		throw no("gave a token with characters no token has");
+		return "gave a token with characters no token has";
 	const problem =
 		certificate || key ? pairProblem(certificate ?? "", key ?? "") : undefined;
-	if (problem)
-		throw no(`gave a certificate and key that do not work: ${problem}`);
+	return problem && `gave a certificate and key that do not work: ${problem}`;
 }
 
 function failure(
