@@ -33,9 +33,10 @@ export interface AddressRequest {
 	selector: Labels;
 }
 
+/** With `ok: false` the request is still good for adopting what the Service holds: what cannot be read is left out of it. */
 export type RequestResult =
 	| { ok: true; request: AddressRequest }
-	| { ok: false; reasons: Reason[] };
+	| { ok: false; request: AddressRequest; reasons: Reason[] };
 
 /** Older first, then the lower UID: who wins a tie, and who is served first. */
 export function compareAge(a: AddressRequest, b: AddressRequest): number {
@@ -71,30 +72,29 @@ export function readRequest(
 		metallbAnnotations.sharingKey,
 		reasons,
 	);
-	if (reasons.length > 0) return { ok: false, reasons };
-	return {
-		ok: true,
-		request: {
-			uid: metadata.uid ?? "",
-			namespace: metadata.namespace ?? "",
-			name: metadata.name,
-			namespaceLabels: context.namespaceLabels,
-			serviceLabels: metadata.labels ?? {},
-			createdAt: metadata.creationTimestamp ?? "",
-			className: context.className,
-			use: context.use ?? "LoadBalancer",
-			families,
-			policy: spec.ipFamilyPolicy ?? "SingleStack",
-			requestedAddresses: addresses,
-			...(pool === undefined ? {} : { requestedPool: pool }),
-			...(sharingKey === undefined ? {} : { sharingKey }),
-			ports: (spec.ports ?? []).map(
-				({ protocol = "TCP", port }) => `${protocol}/${port}`,
-			),
-			externalTrafficPolicy: spec.externalTrafficPolicy ?? "Cluster",
-			selector: spec.selector ?? {},
-		},
+	const request: AddressRequest = {
+		uid: metadata.uid ?? "",
+		namespace: metadata.namespace ?? "",
+		name: metadata.name,
+		namespaceLabels: context.namespaceLabels,
+		serviceLabels: metadata.labels ?? {},
+		createdAt: metadata.creationTimestamp ?? "",
+		className: context.className,
+		use: context.use ?? "LoadBalancer",
+		families,
+		policy: spec.ipFamilyPolicy ?? "SingleStack",
+		requestedAddresses: addresses,
+		...(pool === undefined ? {} : { requestedPool: pool }),
+		...(sharingKey === undefined ? {} : { sharingKey }),
+		ports: (spec.ports ?? []).map(
+			({ protocol = "TCP", port }) => `${protocol}/${port}`,
+		),
+		externalTrafficPolicy: spec.externalTrafficPolicy ?? "Cluster",
+		selector: spec.selector ?? {},
 	};
+	return reasons.length > 0
+		? { ok: false, request, reasons }
+		: { ok: true, request };
 }
 
 /** The API server always sets ipFamilies; a Service read before that, or from a file, is taken as IPv4 or as its clusterIP. */
@@ -113,12 +113,13 @@ function oneOf(
 	const [mine, other] = [ours, theirs].map(
 		(name) => metadata.annotations?.[name]?.trim() || undefined,
 	);
-	if (mine !== undefined && other !== undefined && mine !== other)
-		reasons.push({
-			code: "RequestConflict",
-			message: `annotation ${ours} says ${JSON.stringify(mine)} and ${theirs} says ${JSON.stringify(other)}; remove one`,
-		});
-	return mine ?? other;
+	if (mine === undefined || other === undefined || mine === other)
+		return mine ?? other;
+	reasons.push({
+		code: "RequestConflict",
+		message: `annotation ${ours} says ${JSON.stringify(mine)} and ${theirs} says ${JSON.stringify(other)}; remove one`,
+	});
+	return undefined;
 }
 
 function requestedAddresses(
