@@ -66,7 +66,7 @@ describe("a kubeconfig", () => {
 		expect(await connection.credentials()).toEqual({});
 	});
 
-	test("names files by paths that start at its own files.folder", async () => {
+	test("names files by paths that start at its own folder", async () => {
 		await mkdir(join(files.folder, "pki"), { recursive: true });
 		await files.write(ca.certificate, "pki/ca.crt");
 		await files.write(ann.certificate, "pki/ann.crt");
