@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import { type KubeClient, resources } from "../cluster/kube.ts";
 import { FairleadError, isFairleadError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { CloudBudgets } from "../providers/hetzner-cloud/budget.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Caches } from "./caches.ts";
 
@@ -18,6 +19,11 @@ export interface ProviderRegistryOptions {
 	create?: typeof createProvider;
 }
 
+interface Shared {
+	/** One token has one budget, however many classes use it. */
+	budgets?: CloudBudgets;
+}
+
 interface Entry {
 	/** What it was made from: another spec makes another provider. */
 	spec: string;
@@ -28,6 +34,8 @@ interface Entry {
 export class ProviderRegistry {
 	readonly #options: ProviderRegistryOptions;
 	readonly #entries = new Map<string, Entry>();
+	/** What the providers of several classes have in common. */
+	readonly #shared: Shared = {};
 
 	constructor(options: ProviderRegistryOptions) {
 		this.#options = options;
@@ -48,6 +56,7 @@ export class ProviderRegistry {
 		const provider = create(found, {
 			...this.#options,
 			log: this.#options.log.child({ class: className }),
+			shared: this.#shared,
 		});
 		const entry = { spec, provider };
 		this.#entries.set(className, entry);
@@ -78,7 +87,9 @@ export class ProviderRegistry {
 /** Providers are loaded only where a class asks for them. */
 export async function createProvider(
 	found: BalancerClass,
-	options: Omit<ProviderRegistryOptions, "caches" | "create">,
+	options: Omit<ProviderRegistryOptions, "caches" | "create"> & {
+		shared: Shared;
+	},
 ): Promise<Provider> {
 	const { spec, metadata } = found;
 	switch (spec.provider) {
@@ -92,9 +103,13 @@ export async function createProvider(
 					"CloudRefused",
 					`BalancerClass ${metadata.name}: spec.hetznerCloud is missing`,
 				);
-			const { clock, random, log, clusterId } = options;
+			const { createCloudBudgets } = await import(
+				"../providers/hetzner-cloud/budget.ts"
+			);
+			const { clock, random, log, clusterId, shared } = options;
+			shared.budgets ??= createCloudBudgets(clock);
 			return createHetznerCloud({
-				endpoint: config.endpoint ?? "https://api.hetzner.cloud/v1",
+				...(config.endpoint ? { endpoint: config.endpoint } : {}),
 				...(config.location ? { location: config.location } : {}),
 				...(config.networkZone ? { networkZone: config.networkZone } : {}),
 				...(config.type ? { type: config.type } : {}),
@@ -103,6 +118,7 @@ export async function createProvider(
 				random,
 				log,
 				clusterId,
+				budgets: shared.budgets,
 			});
 		}
 		case "Static": {
