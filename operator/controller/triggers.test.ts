@@ -1,0 +1,161 @@
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { quietLog } from "../../test/support/quiet-log.ts";
+import type { Node, Service } from "../api/core.ts";
+import type { AddressPool, BalancerClass } from "../api/fairlead.ts";
+import type { KubeObject } from "../api/meta.ts";
+import { annotations } from "../api/names.ts";
+import type { KubeClient } from "../cluster/kube.ts";
+import { Caches } from "./caches.ts";
+import { Triggers } from "./triggers.ts";
+import type { SliceSummary } from "./trim.ts";
+
+let version = 0;
+const at = <T extends KubeObject>(object: T): T => ({
+	...object,
+	metadata: { ...object.metadata, resourceVersion: String(++version) },
+});
+const service = (
+	name: string,
+	change: Partial<Service["spec"]> = {},
+): Service =>
+	at({
+		metadata: { namespace: "shop", name, uid: `uid-${name}` },
+		spec: { type: "LoadBalancer", ...change },
+	});
+const slice = (of: string, ready: boolean): SliceSummary =>
+	at({
+		metadata: {
+			namespace: "shop",
+			name: `${of}-x`,
+			uid: `slice-${of}`,
+			labels: { "kubernetes.io/service-name": of },
+		},
+		endpoints: [{ addresses: ["10.1.0.1"], conditions: { ready } }],
+	}) as unknown as SliceSummary;
+const node = (name: string, change: Partial<Node> = {}): Node =>
+	at({ metadata: { name, uid: name }, ...change });
+
+function setUp() {
+	const caches = new Caches({
+		client: {} as KubeClient,
+		clock: new FakeClock(),
+		random: () => 0,
+		log: quietLog(),
+	});
+	const woken: string[] = [];
+	const gone: string[] = [];
+	const classes: string[] = [];
+	let pools = 0;
+	const triggers = new Triggers({
+		caches,
+		wake: (key) => woken.push(key),
+		gone: (subject) => gone.push(subject.metadata.uid ?? ""),
+		classChanged: (name) => classes.push(name),
+		poolsChanged: () => pools++,
+		isOwnWrite: (key) => key === "shop/own",
+	});
+	for (const name of ["a", "b"]) caches.services.put(service(name));
+	caches.services.put(service("plain", { type: "ClusterIP" }));
+	triggers.start();
+	return { caches, woken, gone, classes, triggers, pools: () => pools };
+}
+
+describe("a change in the cluster wakes", () => {
+	it("the Service that changed, and no other", () => {
+		const { caches, woken } = setUp();
+		caches.services.put(service("a"));
+		expect(woken).toEqual(["shop/a"]);
+	});
+
+	it("nobody for a Service that has nothing to do with balancers", () => {
+		const { caches, woken } = setUp();
+		caches.services.put(service("plain", { type: "NodePort" }));
+		expect(woken).toEqual([]);
+	});
+
+	it("a Service that was a balancer and no longer is", () => {
+		const { caches, woken } = setUp();
+		caches.services.put(service("a", { type: "ClusterIP" }));
+		expect(woken).toEqual(["shop/a"]);
+	});
+
+	it("nobody for the answer of our own write", () => {
+		const { caches, woken } = setUp();
+		caches.services.put(service("own"));
+		expect(woken).toEqual([]);
+	});
+
+	it("the Service whose endpoints became ready or ceased to be, once", () => {
+		const { caches, woken } = setUp();
+		caches.slices.put(slice("a", true));
+		caches.slices.put(slice("a", true));
+		expect(woken).toEqual(["shop/a"]);
+		caches.slices.put(slice("a", false));
+		caches.slices.put(slice("plain", true));
+		expect(woken).toEqual(["shop/a", "shop/a"]);
+	});
+
+	it("every balanced Service when a node joins, none when a node only reports its health", () => {
+		const { caches, woken, triggers } = setUp();
+		caches.nodes.put(node("n1"));
+		expect(woken).toEqual(["shop/a", "shop/b"]);
+		const before = triggers.targets();
+		caches.nodes.put(
+			node("n1", {
+				status: { conditions: [{ type: "Ready", status: "True" }] },
+			}),
+		);
+		expect(woken).toHaveLength(2);
+		expect(triggers.targets()).toBe(before);
+	});
+
+	it("no Service of a class whose provider does not care about nodes", () => {
+		const { caches, woken } = setUp();
+		const lab: BalancerClass = at({
+			metadata: { name: "lab", uid: "lab" },
+			spec: { provider: "Static" },
+		});
+		caches.classes.put(lab);
+		const held = service("a");
+		held.metadata.annotations = { [annotations.provisionedBy]: "lab/Static" };
+		caches.services.put(held);
+		woken.length = 0;
+		caches.nodes.put(node("n1"));
+		expect(woken).toEqual(["shop/b"]);
+	});
+
+	it("all balanced Services when a class is edited, none when only its status changed", () => {
+		const { caches, woken, classes } = setUp();
+		const cloud: BalancerClass = at({
+			metadata: { name: "cloud", uid: "cloud" },
+			spec: { provider: "Static" },
+		});
+		caches.classes.put(cloud);
+		expect(woken).toHaveLength(2);
+		caches.classes.put(at({ ...cloud, status: { conditions: [] } }));
+		expect(woken).toHaveLength(2);
+		expect(classes).toEqual(["cloud", "cloud"]);
+	});
+
+	it("the pools when one of them changes", () => {
+		const { caches, pools } = setUp();
+		caches.pools.put(
+			at<AddressPool>({
+				metadata: { name: "p", uid: "p" },
+				spec: { addresses: [] },
+			}),
+		);
+		expect(pools()).toBe(1);
+	});
+
+	it("whoever cleans up when a Service vanishes or another takes its name", () => {
+		const { caches, gone, woken } = setUp();
+		const again = service("a");
+		again.metadata.uid = "uid-second";
+		caches.services.put(again);
+		expect(gone).toEqual(["uid-a"]);
+		expect(woken).toContain("shop/a");
+		caches.services.remove(service("b"));
+		expect(gone).toEqual(["uid-a", "uid-b"]);
+	});
+});
