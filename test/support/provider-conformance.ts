@@ -84,12 +84,13 @@ export function describeProvider<H extends ProviderHarness>(
 export interface Context<H extends ProviderHarness> {
 	harness: H;
 	/** Closed when the test ends. */
-	provider(clusterId?: string): Provider;
-	desired(change?: Partial<DesiredBalancer>): DesiredBalancer;
-	settle(
+	provider: (clusterId?: string) => Provider;
+	desired: (change?: Partial<DesiredBalancer>) => DesiredBalancer;
+	/** Passes until there is nothing to wait for, as the controller makes them. */
+	settle: (
 		provider: Provider,
 		desired: DesiredBalancer,
-	): Promise<ObservedBalancer>;
+	) => Promise<ObservedBalancer>;
 }
 
 const signal = new AbortController().signal;

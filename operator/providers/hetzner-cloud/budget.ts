@@ -127,6 +127,8 @@ export function createBudget(
 
 	/** Sends away everybody whose turn comes too late. */
 	function thin(): void {
+		const all = waiting.reduce((sum, queue) => sum + queue.length, 0);
+		if (waitFor(all) <= patienceMs) return;
 		let ahead = 0;
 		for (const [rank, queue] of waiting.entries())
 			waiting[rank] = queue.filter((waiter) => {

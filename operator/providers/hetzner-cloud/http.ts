@@ -8,7 +8,7 @@ import type { z } from "zod";
 import type { Clock } from "../../clock.ts";
 import { FairleadError, isFairleadError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
-import type { CloudBudgets, Priority, RateAnswer } from "./budget.ts";
+import type { Budget, CloudBudgets, Priority, RateAnswer } from "./budget.ts";
 import { oneLine, refusalOf } from "./refusals.ts";
 
 export interface CloudCall {
@@ -56,6 +56,14 @@ export function createCloudHttp(options: CloudHttpOptions): CloudHttp {
 		maxSockets: 16,
 	});
 	const base = endpoint.pathname.replace(/\/+$/, "");
+	/** Held here: the registry of budgets holds none. */
+	let current: { token: string; budget: Budget } | undefined;
+
+	function budgetOf(token: string): Budget {
+		if (current?.token !== token)
+			current = { token, budget: budgets.of(endpoint.href, token) };
+		return current.budget;
+	}
 
 	/** One exchange. Rejects with what the socket says, or the signal's reason. */
 	function exchange(
@@ -64,6 +72,7 @@ export function createCloudHttp(options: CloudHttpOptions): CloudHttp {
 		newSocket: boolean,
 	): Promise<Answer> {
 		return new Promise((resolve, reject) => {
+			if (call.signal.aborted) return reject(call.signal.reason as Error);
 			const body =
 				call.body === undefined ? undefined : JSON.stringify(call.body);
 			const search = new URLSearchParams(call.query ?? []).toString();
@@ -147,7 +156,7 @@ export function createCloudHttp(options: CloudHttpOptions): CloudHttp {
 		async call(call, schema) {
 			const what = `${call.method} ${call.path}`;
 			const token = await options.token();
-			const budget = budgets.of(endpoint.href, token);
+			const budget = budgetOf(token);
 			await budget.enter(call.priority, call.signal);
 			const started = clock.monotonic();
 			let answer: Answer;

@@ -89,9 +89,11 @@ export function createInventory(
 			answers.actions,
 			(answer) => answer.actions,
 		);
+		const ours = new Set([...known.values()].map((each) => each.balancer.id));
 		for (const action of running)
 			for (const { id, type } of action.resources)
-				if (type === "load_balancer") actions.follow(id, action);
+				if (type === "load_balancer" && ours.has(id))
+					actions.follow(id, action);
 		for (const each of known.values()) each.unsure = false;
 	}
 

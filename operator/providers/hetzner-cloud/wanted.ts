@@ -60,7 +60,7 @@ export function translate(
 		const key = listenerKey(protocol, listener.port);
 		const refusal = refuse(desired, listener, features);
 		if (refusal) return { key, refusal };
-		services.push(service(desired, listener, protocol));
+		services.push(service(desired, listener, features));
 		return { key };
 	});
 	const targets: OwnTarget[] = [];
@@ -121,11 +121,11 @@ function refuse(
 function service(
 	desired: DesiredBalancer,
 	listener: Listener,
-	protocol: string,
+	features: CloudFeatures,
 ): CloudService {
 	const check = listener.healthCheck;
 	return {
-		protocol,
+		protocol: listener.protocol.toLowerCase(),
 		listen_port: listener.port,
 		destination_port: listener.nodePort,
 		proxyprotocol: false,
@@ -139,12 +139,11 @@ function service(
 				? { http: { path: check.path ?? "/" } }
 				: {}),
 		},
-		...(desired.sourceRanges.length > 0
-			? { source_ranges: desired.sourceRanges }
+		// Named even when empty: an update leaves what it does not name as it was.
+		...(features.sourceRanges ? { source_ranges: desired.sourceRanges } : {}),
+		...(features.affinity
+			? { affinity_seconds: desired.affinitySeconds ?? null }
 			: {}),
-		...(desired.affinitySeconds === undefined
-			? {}
-			: { affinity_seconds: desired.affinitySeconds }),
 	};
 }
 
