@@ -38,7 +38,7 @@ export function binariesFolder(
 
 function cacheFolder(env: NodeJS.ProcessEnv): string {
 	const hash = createHash("sha256");
-	for (const file of ["go.mod", "go.sum", "build.sh"])
+	for (const file of ["go.mod", "go.sum", "coredns/main.go", "build.sh"])
 		hash.update(readFileSync(join(sources, file)));
 	return join(
 		env["XDG_CACHE_HOME"] || join(env["HOME"] || homedir(), ".cache"),

@@ -56,6 +56,8 @@ process.on("exit", () => {
 	for (const child of running.values()) child.kill("SIGKILL");
 	removeFolder();
 });
+// The test may have died before this process could hear of it.
+if (!process.connected) await takeDown();
 process.on("message", (request: Request) => {
 	handle(request).then(
 		(reply) => tell({ id: request.id, ...reply }),

@@ -16,7 +16,7 @@ package_of() {
 	case $1 in
 		kube-apiserver | kubectl | kube-controller-manager | kube-proxy) echo "k8s.io/kubernetes/cmd/$1" ;;
 		etcd) echo go.etcd.io/etcd/server/v3 ;;
-		coredns) echo github.com/coredns/coredns ;;
+		coredns) echo ./coredns ;;
 		helm) echo helm.sh/helm/v4/cmd/helm ;;
 		*) return 1 ;;
 	esac
@@ -44,8 +44,8 @@ fi
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # test/support/cluster-binaries.ts finds the folder by the same rule.
-key=$(cat go.mod go.sum build.sh | sha256sum | cut -c1-16)
-folder=${XDG_CACHE_HOME:-$HOME/.cache}/fairlead/kubernetes/$key
+key=$(cat go.mod go.sum coredns/main.go build.sh | sha256sum | cut -c1-16)
+folder=${XDG_CACHE_HOME:-${HOME:?is not set; set it or XDG_CACHE_HOME}/.cache}/fairlead/kubernetes/$key
 
 if has_all "$folder" "${wanted[@]}"; then
 	echo "$folder"
@@ -75,7 +75,7 @@ version_of() { go list -mod=readonly -m -f '{{.Version}}' "$1" 9>&-; }
 version_flags() {
 	local version major minor package
 	case $1 in
-		kube* )
+		kube*)
 			version=$(version_of k8s.io/kubernetes)
 			IFS=. read -r major minor _ <<<"${version#v}"
 			for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
@@ -93,7 +93,7 @@ for component in "${wanted[@]}"; do
 	say "building $component"
 	started=$SECONDS
 	# Go does not get the lock's descriptor: a compiler that outlives a killed script must not hold the lock.
-	go build -mod=readonly -trimpath -ldflags "-s -w $flags" -o "$building/$component" "$(package_of "$component")" >&2 9>&-
+	go build -mod=readonly -buildvcs=false -trimpath -ldflags "-s -w $flags" -o "$building/$component" "$(package_of "$component")" >&2 9>&-
 	mv "$building/$component" "$folder/$component"
 	say "built $component in $((SECONDS - started)) s"
 done
