@@ -12,7 +12,10 @@ export type Change<T extends KubeObject> =
 export interface StoreOptions<T extends KubeObject> {
 	clock: Clock;
 	log: Log;
-	/** Drops what nobody reads before an object is kept; must leave name, namespace, uid and resourceVersion alone. */
+	/**
+	 * Drops what nobody reads before an object is kept; may see what it has trimmed, and must leave name, namespace, uid
+	 * and resourceVersion alone.
+	 */
 	trim?: (object: T) => T;
 	/** Milliseconds a deletion is remembered, against events that arrive out of order. */
 	tombstoneMs?: number;

@@ -334,7 +334,7 @@ export class LeaseElector {
 		const term = this.#term;
 		if (!term) return;
 		const left = term.renewed + this.#renewDeadlineMs - this.#clock.monotonic();
-		this.#cancelDeadline = this.#clock.after(Math.max(0, left), () => {
+		this.#cancelDeadline = this.#clock.after(Math.ceil(left), () => {
 			if (this.isLeader()) this.#watchDeadline();
 		});
 	}

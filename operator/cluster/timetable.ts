@@ -98,7 +98,7 @@ export class Timetable {
 		this.#cancel();
 		this.#armedFor = first?.due ?? Number.POSITIVE_INFINITY;
 		if (!first) return;
-		const wait = Math.max(0, first.due - this.#clock.monotonic());
+		const wait = Math.ceil(first.due - this.#clock.monotonic());
 		const ring = () => this.#ring();
 		this.#cancel = this.#clock.after(Math.min(wait, longestTimer), ring);
 	}

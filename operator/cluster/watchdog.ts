@@ -33,11 +33,12 @@ export class Watchdog {
 	}
 
 	#arm(): void {
-		const left = this.#heard + this.#allowedMs - this.#clock.monotonic();
-		this.#cancel = this.#clock.after(Math.max(0, left), () => {
-			const silentMs = this.#clock.monotonic() - this.#heard;
-			if (silentMs >= this.#allowedMs) this.#onSilence();
-			else this.#arm();
+		const deadline = this.#heard + this.#allowedMs;
+		// Whole milliseconds: a remainder too small to move the clock would be waited for without end.
+		const leftMs = Math.ceil(deadline - this.#clock.monotonic());
+		this.#cancel = this.#clock.after(leftMs, () => {
+			if (this.#clock.monotonic() < this.#heard + this.#allowedMs) this.#arm();
+			else this.#onSilence();
 		});
 	}
 }
