@@ -1,0 +1,276 @@
+import { timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { ApiError, asApiError, methodNotSupported } from "./api-error.ts";
+import { type Body, parseBody } from "./body.ts";
+import type { Answer, Call, Context } from "./context.ts";
+import { discover, reviews } from "./discovery.ts";
+import { groupVersion, type Kind } from "./kinds.ts";
+import { parseRequest, type ResourceRequest } from "./request.ts";
+import { finalizeNamespace, handleResource } from "./resources.ts";
+import { listObjects } from "./reads.ts";
+import type { Json, JsonObject } from "./schema/decode.ts";
+import { type StructType, structType } from "./schema/types.ts";
+import { type Form, formOf, partial, table, tableOfOne } from "./table.ts";
+import { version } from "./version.ts";
+import { streamWatch } from "./watch.ts";
+
+const bodyLimit = 3 * 1024 * 1024;
+
+/** Takes over a request for a subresource that lives outside the server: logs, exec. */
+export type Connect = (
+	request: ResourceRequest,
+	object: JsonObject,
+	http: {
+		request: IncomingMessage;
+		response: ServerResponse;
+		query: URLSearchParams;
+	},
+) => Promise<void>;
+
+export interface ServerOptions {
+	context: Context;
+	/** Who may ask, by bearer token; none: everyone. */
+	tokens: ReadonlyMap<string, string>;
+	address: string;
+	/** By `plural/subresource`, for instance `pods/log`. */
+	connect: ReadonlyMap<string, Connect>;
+	closing: AbortSignal;
+}
+
+/** One HTTP request from its headers to the end of its answer. Never rejects. */
+export async function serve(
+	options: ServerOptions,
+	request: IncomingMessage,
+	response: ServerResponse,
+): Promise<void> {
+	const warnings: string[] = [];
+	try {
+		await route(options, request, response, warnings);
+	} catch (error) {
+		const failure = asApiError(error);
+		if (!(error instanceof ApiError))
+			options.context.log.error(
+				{ err: error, method: request.method, url: request.url },
+				"request failed",
+			);
+		if (response.headersSent) response.destroy();
+		else sendJson(response, failure.code, failure.status(), warnings);
+	}
+}
+
+async function route(
+	options: ServerOptions,
+	request: IncomingMessage,
+	response: ServerResponse,
+	warnings: string[],
+): Promise<void> {
+	const { context } = options;
+	const url = new URL(request.url ?? "/", "http://localhost");
+	const path = url.pathname;
+	const query = url.searchParams;
+	const method = request.method ?? "GET";
+	const accept = request.headers.accept ?? "application/json";
+	if (["/livez", "/readyz", "/healthz"].includes(path))
+		return sendText(response, 200, "ok");
+	const user = authenticate(options, request);
+	if (path === "/version") return sendJson(response, 200, version, []);
+	if (method === "GET") {
+		const found = discover(context.kinds, path, accept, options.address);
+		if (found)
+			return sendJson(response, 200, found.object, [], found.contentType);
+		if (path.startsWith("/openapi/v3")) {
+			const { openApi } = await import("./openapi.ts");
+			const document = openApi(context.kinds, path);
+			if (document) return sendJson(response, 200, document, []);
+		}
+	}
+	const parsed = parseRequest(method, path, query);
+	if (!parsed) return sendText(response, 404, "404 page not found\n");
+	const review = reviews.find(
+		(one) => one.group === parsed.group && one.plural === parsed.plural,
+	);
+	if (review && parsed.verb === "create") {
+		const { answerReview } = await import("./reviews.ts");
+		const body = await read(request);
+		const json = body && (await parseBody(body, typeFor(context)));
+		return sendJson(response, 201, answerReview(review, user, json), []);
+	}
+	const kind = context.kinds.find(parsed.group, parsed.version, parsed.plural);
+	if (!kind) return sendText(response, 404, "404 page not found\n");
+	const call: Call = {
+		kind,
+		request: parsed,
+		query,
+		userAgent: request.headers["user-agent"] ?? "",
+		warn: (text) => warnings.push(text),
+	};
+	const outside = options.connect.get(`${parsed.plural}/${parsed.subresource}`);
+	if (outside) {
+		const { getObject } = await import("./reads.ts");
+		const object = getObject(context, call);
+		return outside(parsed, object, { request, response, query });
+	}
+	checkSubresource(kind, parsed);
+	const form = formOf(accept);
+	if (parsed.verb === "watch")
+		return streamWatch(context, call, response, form, options.closing);
+	const body = await read(request);
+	const json = body && (await parseBody(body, typeFor(context)));
+	const contentType = request.headers["content-type"] ?? "";
+	if (parsed.verb === "list" && form !== "objects")
+		return sendJson(
+			response,
+			200,
+			listAs(context, call, form),
+			warnings,
+			typeOf(form),
+		);
+	const answer = await dispatch(context, call, contentType, json);
+	sendAnswer(context, call, response, answer, form, warnings);
+}
+
+async function dispatch(
+	context: Context,
+	call: Call,
+	contentType: string,
+	json: Json | undefined,
+): Promise<Answer> {
+	if (call.request.subresource === "finalize")
+		return finalizeNamespace(context, call, json);
+	return handleResource(context, call, contentType, json);
+}
+
+function checkSubresource(kind: Kind, request: ResourceRequest): void {
+	const { subresource, verb } = request;
+	if (subresource === undefined) {
+		if (verb === "create" && kind.namespaced && !request.namespace)
+			throw methodNotSupported(kind, "create");
+		return;
+	}
+	if (!(kind.subresources as string[]).includes(subresource))
+		throw new ApiError(
+			404,
+			"NotFound",
+			"the server could not find the requested resource",
+			{},
+		);
+	if (!["get", "update", "patch"].includes(verb))
+		throw methodNotSupported(kind, verb);
+}
+
+function listAs(context: Context, call: Call, form: Form): JsonObject {
+	const { items, metadata } = listObjects(context, call);
+	return form === "Table"
+		? table(context, call.kind, items, {
+				metadata,
+				include: call.query.get("includeObject"),
+			})
+		: {
+				kind: "PartialObjectMetadataList",
+				apiVersion: "meta.k8s.io/v1",
+				metadata,
+				items: items.map(partial),
+			};
+}
+
+function sendAnswer(
+	context: Context,
+	{ kind, query }: Call,
+	response: ServerResponse,
+	{ code, object }: Answer,
+	form: Form,
+	warnings: string[],
+): void {
+	const isObjectOfKind = object["kind"] === kind.kind;
+	if (form === "objects" || !isObjectOfKind)
+		return sendJson(response, code, object, warnings);
+	const shown =
+		form === "Table"
+			? tableOfOne(context, kind, object, query.get("includeObject"))
+			: partial(object);
+	sendJson(response, code, shown, warnings, typeOf(form));
+}
+
+const typeOf = (form: Form): string =>
+	`application/json;as=${form};v=v1;g=meta.k8s.io`;
+
+/** Types of protobuf bodies, by what the envelope says. */
+function typeFor(context: Context) {
+	return (apiVersion: string, kind: string): StructType | undefined => {
+		if (kind === "DeleteOptions") return structType("meta.DeleteOptions");
+		if (apiVersion === "autoscaling/v1" && kind === "Scale")
+			return structType("autoscaling.Scale");
+		const review = reviews.find(
+			(one) =>
+				one.kind === kind &&
+				groupVersion({ group: one.group, version: "v1" }) === apiVersion,
+		);
+		if (review) return structType(`${review.group.split(".")[0]}.${kind}`);
+		return context.kinds.ofObject(apiVersion, kind)?.type;
+	};
+}
+
+/** The name of who asks; throws Unauthorized. */
+function authenticate(
+	{ tokens }: ServerOptions,
+	request: IncomingMessage,
+): string {
+	if (tokens.size === 0) return "system:anonymous";
+	const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1];
+	const bytes = Buffer.from(given ?? "");
+	for (const [token, user] of tokens) {
+		const expected = Buffer.from(token);
+		if (bytes.length === expected.length && timingSafeEqual(bytes, expected))
+			return user;
+	}
+	throw new ApiError(401, "Unauthorized", "Unauthorized");
+}
+
+async function read(request: IncomingMessage): Promise<Body | undefined> {
+	const chunks: Buffer[] = [];
+	let size = 0;
+	for await (const chunk of request as AsyncIterable<Buffer>) {
+		size += chunk.length;
+		if (size > bodyLimit)
+			throw new ApiError(
+				413,
+				"RequestEntityTooLarge",
+				`Request entity too large: limit is ${bodyLimit}`,
+			);
+		chunks.push(chunk);
+	}
+	if (size === 0) return undefined;
+	return {
+		contentType: request.headers["content-type"] ?? "",
+		bytes: Buffer.concat(chunks),
+	};
+}
+
+function sendJson(
+	response: ServerResponse,
+	code: number,
+	object: JsonObject,
+	warnings: string[],
+	contentType = "application/json",
+): void {
+	const text = Buffer.from(`${JSON.stringify(object)}\n`);
+	response.writeHead(code, {
+		"Content-Type": contentType,
+		"Content-Length": text.length,
+		"Cache-Control": "no-cache, private",
+		...(warnings.length > 0
+			? {
+					Warning: [...new Set(warnings)].map(
+						(one) => `299 - ${JSON.stringify(one)}`,
+					),
+				}
+			: {}),
+		...(code === 429 || code === 504 ? { "Retry-After": "1" } : {}),
+	});
+	response.end(text);
+}
+
+function sendText(response: ServerResponse, code: number, text: string): void {
+	response.writeHead(code, { "Content-Type": "text/plain; charset=utf-8" });
+	response.end(text);
+}

@@ -1,0 +1,206 @@
+import { expired } from "./api-error.ts";
+import type { JsonObject } from "./schema/decode.ts";
+
+/** Objects in the store are shared by everyone who reads them: nobody changes one in place. */
+export type Stored = Readonly<JsonObject>;
+
+/** What happened to one object; `object` of a deletion is its last state, with the deletion's own resourceVersion. */
+export interface Change {
+	/** Position in the one order of all writes. */
+	revision: number;
+	key: string;
+	before: Stored | undefined;
+	after: Stored | undefined;
+	/** The state to show for a deletion. */
+	last: Stored;
+}
+
+/** Where the objects of one kind live. */
+interface Collection {
+	objects: Map<string, Stored>;
+	/** Keys in order; made when needed. */
+	sorted: string[] | undefined;
+	history: Change[];
+	/** Every change after this revision is in `history`. */
+	since: number;
+	listeners: Set<(change: Change) => void>;
+	/** Of the latest change. */
+	revision: number;
+}
+
+/** Written ahead of every change; a change that throws here does not happen. */
+export interface Journal {
+	write(collection: string, change: Change): void;
+}
+
+/** Meta of an object as every part of the server reads it. */
+export function metaOf(object: Stored): JsonObject {
+	return (object["metadata"] ?? {}) as JsonObject;
+}
+
+export function keyOf(namespace: string | undefined, name: string): string {
+	return namespace ? `${namespace}/${name}` : name;
+}
+
+/**
+ * Every object, in memory, by collection (`services`, `deployments.apps`) and key (`namespace/name`). One rising
+ * revision orders all writes, as etcd's does; the latest changes of each collection are kept for watches and for lists
+ * at an older revision.
+ */
+export class Store {
+	#revision: number;
+	#collections = new Map<string, Collection>();
+	readonly #journal: Journal | undefined;
+
+	readonly #historyLimit: number;
+
+	/** `historyLimit`: how many changes of each collection watches and paged lists may go back. */
+	constructor({
+		journal,
+		revision = 1,
+		historyLimit = 10_000,
+	}: { journal?: Journal; revision?: number; historyLimit?: number } = {}) {
+		this.#journal = journal;
+		this.#revision = revision;
+		this.#historyLimit = historyLimit;
+	}
+
+	get revision(): number {
+		return this.#revision;
+	}
+
+	get(collection: string, key: string): Stored | undefined {
+		return this.#of(collection).objects.get(key);
+	}
+
+	count(collection: string): number {
+		return this.#of(collection).objects.size;
+	}
+
+	/** Objects in the order of their keys; only those whose key begins with `prefix`. */
+	list(collection: string, prefix = ""): [key: string, object: Stored][] {
+		const from = this.#of(collection);
+		from.sorted ??= [...from.objects.keys()].sort(byBytes);
+		const result: [string, Stored][] = [];
+		for (const key of from.sorted)
+			if (key.startsWith(prefix))
+				result.push([key, from.objects.get(key) as Stored]);
+		return result;
+	}
+
+	/** As `list`, as it was at `revision`; throws Expired if that is too long ago. */
+	listAt(
+		collection: string,
+		revision: number,
+		prefix = "",
+	): [key: string, object: Stored][] {
+		const from = this.#of(collection);
+		if (revision >= from.revision) return this.list(collection, prefix);
+		if (revision < from.since)
+			throw expired(
+				"The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter.",
+			);
+		const then = new Map(from.objects);
+		for (const change of from.history.toReversed()) {
+			if (change.revision <= revision) break;
+			if (change.before) then.set(change.key, change.before);
+			else then.delete(change.key);
+		}
+		return [...then]
+			.filter(([key]) => key.startsWith(prefix))
+			.sort(([a], [b]) => byBytes(a, b));
+	}
+
+	/** Writes one object and gives it its resourceVersion; returns what is stored. */
+	put(collection: string, key: string, object: JsonObject): Stored {
+		const to = this.#of(collection);
+		const revision = this.#revision + 1;
+		const after: Stored = {
+			...object,
+			metadata: { ...metaOf(object), resourceVersion: String(revision) },
+		};
+		const before = to.objects.get(key);
+		this.#commit(collection, { revision, key, before, after, last: after });
+		return after;
+	}
+
+	/** Removes one object; returns its last state. */
+	remove(collection: string, key: string): Stored {
+		const before = this.#of(collection).objects.get(key);
+		if (!before) throw new Error(`nothing to remove at ${collection}/${key}`);
+		const revision = this.#revision + 1;
+		const last: Stored = {
+			...before,
+			metadata: { ...metaOf(before), resourceVersion: String(revision) },
+		};
+		this.#commit(collection, { revision, key, before, after: undefined, last });
+		return last;
+	}
+
+	/** Changes after `revision`, oldest first; undefined if some of them are no longer known. */
+	changesSince(collection: string, revision: number): Change[] | undefined {
+		const { history, since } = this.#of(collection);
+		if (revision < since) return undefined;
+		return history.filter((change) => change.revision > revision);
+	}
+
+	/** `listener` hears of every change, in order, inside the write; returns how to stop. */
+	subscribe(
+		collection: string,
+		listener: (change: Change) => void,
+	): () => void {
+		const { listeners } = this.#of(collection);
+		listeners.add(listener);
+		return () => listeners.delete(listener);
+	}
+
+	/** Puts back what a journal kept. */
+	restore(collection: string, key: string, object: Stored): void {
+		const to = this.#of(collection);
+		to.objects.set(key, object);
+		to.sorted = undefined;
+		to.since = this.#revision;
+		to.revision = this.#revision;
+	}
+
+	#commit(collection: string, change: Change): void {
+		this.#journal?.write(collection, change);
+		const to = this.#of(collection);
+		this.#revision = change.revision;
+		to.revision = change.revision;
+		if (change.after) {
+			if (!change.before) to.sorted = undefined;
+			to.objects.set(change.key, change.after);
+		} else {
+			to.sorted = undefined;
+			to.objects.delete(change.key);
+		}
+		to.history.push(change);
+		if (to.history.length > this.#historyLimit) {
+			const dropped = to.history.splice(0, Math.ceil(this.#historyLimit / 10));
+			to.since = dropped.at(-1)?.revision ?? to.since;
+		}
+		for (const listener of to.listeners) listener(change);
+	}
+
+	#of(collection: string): Collection {
+		let found = this.#collections.get(collection);
+		if (!found) {
+			found = {
+				objects: new Map(),
+				sorted: undefined,
+				history: [],
+				since: 0,
+				listeners: new Set(),
+				revision: 0,
+			};
+			this.#collections.set(collection, found);
+		}
+		return found;
+	}
+}
+
+/** Order of etcd keys. */
+function byBytes(a: string, b: string): number {
+	return a < b ? -1 : a > b ? 1 : 0;
+}
