@@ -20,7 +20,7 @@ export interface PatchBody {
 	};
 }
 
-/** Holds the patch to this very object as it was read: 409 if it changed since, 409 or 422 if it is another one. */
+/** Holds the patch to this very object as it was read: 409 if it changed since, or was deleted and made anew. */
 export function guard({ metadata }: KubeObject): PatchBody {
 	const { uid, resourceVersion } = metadata;
 	return {
