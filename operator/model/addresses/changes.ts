@@ -24,7 +24,7 @@ export class Changes {
 	}
 
 	/** An address is about to lose a holder or a hold, or one of its holders a port. */
-	available({ address, owner, group }: Entry): void {
+	available({ address, owner, group, holds }: Entry): void {
 		this.#offer(addressKey(address));
 		if (owner)
 			this.#offer(
@@ -32,6 +32,8 @@ export class Changes {
 				owner[address.family].free,
 			);
 		if (group !== undefined) this.#offer(groupKey(group, address.family));
+		for (const hold of holds)
+			if (hold.for) this.heldFor(hold.for.namespace, hold.for.name);
 	}
 
 	/** An address has a new holder, whom others may join. */

@@ -9,12 +9,10 @@ import {
 } from "./intervals.ts";
 
 const intervals = fc.array(
-	fc
-		.tuple(fc.nat(40), fc.nat(6))
-		.map(([start, more]) => ({
-			start: BigInt(start),
-			end: BigInt(start + more),
-		})),
+	fc.tuple(fc.nat(40), fc.nat(6)).map(([start, more]) => ({
+		start: BigInt(start),
+		end: BigInt(start + more),
+	})),
 	{ maxLength: 8 },
 );
 
@@ -53,8 +51,12 @@ test("subtracting and intersecting are what they are for sets", () => {
 			const both = intersectIntervals(a, b);
 			expectOrdered(left, 0n);
 			expectOrdered(both, 0n);
-			expect(members(left)).toEqual(members(a).difference(members(b)));
-			expect(members(both)).toEqual(members(a).intersection(members(b)));
+			expect(members(left)).toEqual(
+				new Set([...members(a)].filter((value) => !members(b).has(value))),
+			);
+			expect(members(both)).toEqual(
+				new Set([...members(a)].filter((value) => members(b).has(value))),
+			);
 		}),
 	);
 });

@@ -1,11 +1,13 @@
 import { BlockList, isIP } from "node:net";
 import fc from "fast-check";
+import type { IPFamily } from "../../api/core.ts";
 import { compareIp, formatIp, type IpAddress, parseIp } from "./ip.ts";
 
-const ipv4 = fc
+const of = (family: IPFamily) => (value: bigint) => ({ family, value });
+const ipv4: fc.Arbitrary<IpAddress> = fc
 	.bigInt({ min: 0n, max: 0xffffffffn })
-	.map((value): IpAddress => ({ family: "IPv4", value }));
-const ipv6 = fc
+	.map(of("IPv4"));
+const ipv6: fc.Arbitrary<IpAddress> = fc
 	.oneof(
 		fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }),
 		// Groups that are often zero, so that :: has something to choose from.
@@ -14,10 +16,12 @@ const ipv6 = fc
 				minLength: 8,
 				maxLength: 8,
 			})
-			.map((groups) => groups.reduce((sum, group) => (sum << 16n) + group, 0n)),
+			.map((groups) =>
+				groups.reduce<bigint>((sum, group) => (sum << 16n) + group, 0n),
+			),
 	)
 	.filter((value) => value >> 32n !== 0xffffn)
-	.map((value): IpAddress => ({ family: "IPv6", value }));
+	.map(of("IPv6"));
 
 test("every address is read back as it was written, and Node agrees on what it is", () => {
 	fc.assert(
