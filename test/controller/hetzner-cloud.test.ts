@@ -106,6 +106,7 @@ function action(id: number, command: string, status = "running") {
 const paging = "page=1&per_page=50";
 const listPath = `/v1/load_balancers?label_selector=fairlead.dev%2Fcluster%3Dc1&${paging}`;
 const findPath = `/v1/load_balancers?label_selector=fairlead.dev%2Fservice-uid%3Duid-1&${paging}`;
+const runningPath = `/v1/load_balancers/actions?status=running&${paging}`;
 const namePath = `/v1/load_balancers?name=${identity.name}`;
 const balancers = (...list: unknown[]) => ({
 	load_balancers: list,
@@ -172,12 +173,12 @@ function plainHetzner() {
 /** What a process reads at its first pass, over a cloud that holds `held` and works on `running`. */
 function start(held: unknown[] = [], running: unknown[] = []) {
 	plainHetzner();
+	fill(held, running);
+}
+
+function fill(held: unknown[] = [], running: unknown[] = []) {
+	on("GET", runningPath).reply(200, { actions: running });
 	on("GET", listPath).reply(200, balancers(...held));
-	if (held.length > 0)
-		on("GET", `/v1/load_balancers/actions?status=running&${paging}`).reply(
-			200,
-			{ actions: running },
-		);
 }
 
 /** Brings the provider to where the balancer is known and done, and forgets the calls. */
@@ -219,6 +220,7 @@ describe("creating a balancer", () => {
 		});
 		expect(calls).toEqual([
 			"GET /v1/fairlead/capabilities",
+			`GET ${runningPath}`,
 			`GET ${listPath}`,
 			`GET ${findPath}`,
 			"POST /v1/load_balancers",
@@ -280,7 +282,7 @@ describe("creating a balancer", () => {
 		const seen = await provider.ensure(desired, signal);
 		expect(seen.addresses).toEqual(["203.0.113.7"]);
 		expect(seen.pending).toBeUndefined();
-		expect(calls.slice(2)).toEqual([
+		expect(calls.slice(3)).toEqual([
 			`GET ${findPath}`,
 			"POST /v1/load_balancers",
 			`GET ${findPath}`,
@@ -545,11 +547,7 @@ describe("a balancer that is there", () => {
 		on("GET", "/v1/fairlead/capabilities").reply(200, {
 			capabilities: { batch_targets: true },
 		});
-		on("GET", listPath).reply(200, balancers({ ...balancer, targets: [] }));
-		on("GET", `/v1/load_balancers/actions?status=running&${paging}`).reply(
-			200,
-			{ actions: [] },
-		);
+		fill([{ ...balancer, targets: [] }]);
 		on("POST", "/v1/load_balancers/7/actions/add_targets", {
 			targets: [server(41), server(42)],
 		}).reply(201, { action: action(2, "add_targets", "success") });
@@ -638,6 +636,103 @@ describe("a balancer that is there", () => {
 			waitingFor: "the cloud to finish other work on balancer 7",
 			retryAfterMs: 500,
 		});
+	});
+
+	it("is asked what it is doing, and read again, before the next write after a refusal because it was busy", async () => {
+		await started();
+		const changed = { ...desired, listeners: [listener(80, 30081)] };
+		on("POST", "/v1/load_balancers/7/actions/update_service").reply(423, {
+			error: { code: "locked", message: "locked" },
+		});
+		await provider.ensure(changed, signal);
+		const busyPath = `/v1/load_balancers/7/actions?status=running&${paging}`;
+		on("GET", busyPath).reply(200, { actions: [action(9, "change_type")] });
+		on("GET", "/v1/load_balancers/7").reply(200, { load_balancer: balancer });
+		expect((await provider.ensure(changed, signal)).pending?.waitingFor).toBe(
+			"the cloud to finish change_type (action 9)",
+		);
+		clock.pause(500);
+		on("GET", "/v1/actions?id=9&per_page=50").reply(200, {
+			actions: [action(9, "change_type", "success")],
+		});
+		on("GET", "/v1/load_balancers/7").reply(200, { load_balancer: balancer });
+		on("POST", "/v1/load_balancers/7/actions/update_service").reply(201, {
+			action: action(10, "update_service", "success"),
+		});
+		expect((await provider.ensure(changed, signal)).pending).toBeUndefined();
+		expect(calls.filter((each) => !each.startsWith("GET"))).toHaveLength(2);
+	});
+
+	it("does not get twice what it was given in a call whose answer was lost", async () => {
+		await started();
+		const changed = { ...desired, listeners: [listener(80, 30081)] };
+		on("POST", "/v1/load_balancers/7/actions/update_service").replyWithError(
+			"socket hang up",
+		);
+		await expect(provider.ensure(changed, signal)).rejects.toMatchObject({
+			code: "CloudUnreachable",
+		});
+		on("GET", `/v1/load_balancers/7/actions?status=running&${paging}`).reply(
+			200,
+			{ actions: [] },
+		);
+		on("GET", "/v1/load_balancers/7").reply(200, {
+			load_balancer: { ...balancer, services: [service(80, 30081)] },
+		});
+		expect(await provider.ensure(changed, signal)).toMatchObject({
+			ports: [{ port: 80, state: "Configured" }],
+		});
+	});
+
+	it("gets targets one by one when a batch is refused, so that the others are not lost", async () => {
+		on("GET", "/v1/fairlead/capabilities").reply(200, {
+			capabilities: { batch_targets: true },
+		});
+		fill([{ ...balancer, targets: [] }]);
+		const refusal = {
+			error: { code: "missing_ipv4", message: "server 42 has no IPv4" },
+		};
+		const path = "/v1/load_balancers/7/actions/add_target";
+		on("POST", `${path}s`).reply(422, refusal);
+		on("POST", path, server(41)).reply(201, {
+			action: action(2, "add_target", "success"),
+		});
+		on("POST", path, server(42)).reply(422, refusal);
+		expect((await provider.ensure(desired, signal)).targetProblems).toEqual([
+			{
+				node: "n2",
+				message:
+					"POST /load_balancers/7/actions/add_target: server 42 has no IPv4 (missing_ipv4)",
+			},
+		]);
+	});
+
+	it("looks for a node's server anew when the cloud no longer knows the one of that name", async () => {
+		const named = { ...desired, targets: [node("n1")] };
+		const owned = (key: string) => ({
+			...balancer,
+			labels: { ...labels, "fairlead.dev/owns-0": key },
+			targets: [],
+		});
+		start([owned("p80_s41")]);
+		const serversPath = `/v1/servers?${paging}`;
+		on("GET", serversPath).reply(200, { servers: [{ id: 41, name: "n1" }] });
+		const path = "/v1/load_balancers/7/actions/add_target";
+		on("POST", path, server(41)).reply(422, {
+			error: { code: "invalid_input", message: "server 41 not found" },
+		});
+		expect((await provider.ensure(named, signal)).targetProblems).toHaveLength(
+			1,
+		);
+		clock.pause(60_000);
+		on("GET", serversPath).reply(200, { servers: [{ id: 51, name: "n1" }] });
+		on("PUT", "/v1/load_balancers/7").reply(200, {
+			load_balancer: owned("p80_s51"),
+		});
+		on("POST", path, server(51)).reply(201, {
+			action: action(2, "add_target", "success"),
+		});
+		expect((await provider.ensure(named, signal)).targetProblems).toEqual([]);
 	});
 
 	it("is read again and tried anew when the cloud fails at work it had accepted", async () => {
@@ -741,14 +836,14 @@ describe("deleting a balancer", () => {
 	});
 
 	it("looks for a balancer it does not know, by label and by name, before it says that there is none", async () => {
-		on("GET", listPath).reply(200, balancers());
+		fill();
 		on("GET", findPath).reply(200, balancers());
 		on("GET", namePath).reply(200, balancers());
 		expect(await provider.delete(identity, signal)).toEqual({ gone: true });
 	});
 
 	it("never deletes a balancer of its name that is another's", async () => {
-		on("GET", listPath).reply(200, balancers());
+		fill();
 		on("GET", findPath).reply(200, balancers());
 		on("GET", namePath).reply(
 			200,

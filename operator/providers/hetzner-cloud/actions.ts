@@ -103,7 +103,9 @@ export function createActions(
 				...(call ? { call } : {}),
 			};
 			if (action.status !== "running") return withError(entry, action);
-			running.set(action.id, { ...entry, balancer });
+			// One that is followed already is known better than by another look at it.
+			if (!running.has(action.id))
+				running.set(action.id, { ...entry, balancer });
 			return undefined;
 		},
 		running: of,

@@ -10,7 +10,7 @@ import { holder, ownedParts, type PartKey } from "./ownership.ts";
 import { readPages } from "./pages.ts";
 import { sharedWork } from "./shared-work.ts";
 import type { Refusal } from "./wanted.ts";
-import { answers, type CloudBalancer } from "./wire.ts";
+import { answers, type CloudAction, type CloudBalancer } from "./wire.ts";
 
 /** What is known of one balancer of ours. */
 export interface Known {
@@ -71,44 +71,39 @@ export function createInventory(
 
 	const filling = sharedWork(async (signal) => {
 		const look: Look = { priority: "deleteOrCreate", signal };
+		// Work another process, perhaps our predecessor, has started. First this, then the balancers: what ends in between
+		// is then read again, instead of taken for not done.
+		const running = await readActions("/load_balancers/actions", look);
 		const balancers = await readAll(cloudLabels.cluster, clusterId, look);
 		for (const balancer of balancers) remember(balancer);
-		if (balancers.length > 0) await followRunning(look);
-		filled = true;
-	});
-
-	/** Work another process, perhaps our predecessor, has started: one request for all balancers. */
-	async function followRunning(look: Look): Promise<void> {
-		const running = await readPages(
-			http,
-			{
-				path: "/load_balancers/actions",
-				query: [["status", "running"]],
-				...look,
-			},
-			answers.actions,
-			(answer) => answer.actions,
-		);
 		const ours = new Set([...known.values()].map((each) => each.balancer.id));
 		for (const action of running)
 			for (const { id, type } of action.resources)
 				if (type === "load_balancer" && ours.has(id))
 					actions.follow(id, action);
 		for (const each of known.values()) each.unsure = false;
-	}
+		filled = true;
+	});
 
-	async function followRunningOf(each: Known, look: Look): Promise<void> {
-		const running = await readPages(
+	function readActions(path: string, look: Look): Promise<CloudAction[]> {
+		return readPages(
 			http,
-			{
-				path: `/load_balancers/${each.balancer.id}/actions`,
-				query: [["status", "running"]],
-				...look,
-			},
+			{ path, query: [["status", "running"]], ...look },
 			answers.actions,
 			(answer) => answer.actions,
 		);
-		for (const action of running) actions.follow(each.balancer.id, action);
+	}
+
+	async function followRunning(each: Known, look: Look): Promise<void> {
+		const { id } = each.balancer;
+		try {
+			const path = `/load_balancers/${id}/actions`;
+			for (const action of await readActions(path, look))
+				actions.follow(id, action);
+		} catch (error) {
+			if (!isFairleadError(error, "CloudNotFound")) throw error;
+			each.stale = true;
+		}
 		each.unsure = false;
 	}
 
@@ -220,10 +215,10 @@ export function createInventory(
 	return {
 		async get(identity, look) {
 			if (!filled) await filling.join(look.signal);
-			let there = known.get(identity.serviceUid);
-			if (there?.stale) there = await reread(identity.serviceUid, look);
-			if (there?.unsure) await followRunningOf(there, look);
-			return there;
+			const there = known.get(identity.serviceUid);
+			// In this order, for the same reason as at first.
+			if (there?.unsure) await followRunning(there, look);
+			return there?.stale ? await reread(identity.serviceUid, look) : there;
 		},
 		async find(identity, look) {
 			const uid = identity.serviceUid;
@@ -235,7 +230,7 @@ export function createInventory(
 			if (!first) return undefined;
 			const entry = put(uid, first);
 			entry.stale = false;
-			if (entry.unsure) await followRunningOf(entry, look);
+			if (entry.unsure) await followRunning(entry, look);
 			return entry;
 		},
 		async findByName(name, look) {

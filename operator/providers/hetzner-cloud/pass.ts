@@ -198,12 +198,17 @@ export function createPasses(
 				try {
 					await send(uid, known, call, look);
 				} catch (error) {
-					if (isFairleadError(error, "CloudBusy"))
+					const busy = isFairleadError(error, "CloudBusy");
+					if (busy || mayHaveHappened(error) || look.signal.aborted) {
+						// The cloud is, or may be, at work we know nothing of.
+						known.stale = true;
+						known.unsure = true;
+					}
+					if (busy)
 						return passed(
 							taken,
 							`the cloud to finish other work on balancer ${known.balancer.id}`,
 						);
-					if (mayHaveHappened(error) || look.signal.aborted) known.stale = true;
 					if (!isFairleadError(error, ...aboutOnePart)) throw error;
 					const failed = error.code === "CloudActionFailed";
 					if (failed) await reread(uid, known, look);

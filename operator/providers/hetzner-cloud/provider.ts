@@ -143,6 +143,8 @@ export function createHetznerCloud(options: HetznerCloudOptions): Provider {
 				cloud.batchTargets,
 				look,
 			);
+			if ([...translation.nodes.keys()].some((key) => passed.refused.has(key)))
+				servers.doubt();
 			return observe(desired, translation, passed, actions);
 		},
 

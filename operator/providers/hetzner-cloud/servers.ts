@@ -13,6 +13,8 @@ export interface Servers {
 	 * that is not found is looked for again, at most once a minute.
 	 */
 	find(targets: Target[], signal: AbortSignal): Promise<void>;
+	/** The cloud has refused a server as a target: one of that name may have been made anew since. */
+	doubt(): void;
 	/** Id of a node's server, as far as known. */
 	serverOf(target: Target): number | undefined;
 	close(): void;
@@ -23,6 +25,7 @@ const refreshMs = 60_000;
 export function createServers(http: CloudHttp, clock: Clock): Servers {
 	let byName = new Map<string, number>();
 	let readAt = Number.NEGATIVE_INFINITY;
+	let doubted = false;
 
 	const reading = sharedWork(async (signal) => {
 		const servers = await readPages(
@@ -33,6 +36,7 @@ export function createServers(http: CloudHttp, clock: Clock): Servers {
 		);
 		byName = new Map(servers.map((server) => [server.name, server.id]));
 		readAt = clock.monotonic();
+		doubted = false;
 	});
 
 	function serverOf(target: Target): number | undefined {
@@ -41,9 +45,16 @@ export function createServers(http: CloudHttp, clock: Clock): Servers {
 
 	return {
 		async find(targets, signal) {
-			const unknown = targets.some((each) => serverOf(each) === undefined);
+			const unknown = targets.some(
+				(each) =>
+					serverIdOf(each.providerId) === undefined &&
+					(doubted || !byName.has(each.node)),
+			);
 			if (unknown && clock.monotonic() - readAt >= refreshMs)
 				await reading.join(signal);
+		},
+		doubt() {
+			doubted = true;
 		},
 		serverOf,
 		close: () => reading.close(),
