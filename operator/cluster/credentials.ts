@@ -48,17 +48,6 @@ export async function credentialsOf(
 		: () => Promise.resolve(first);
 }
 
-/** The `credentials` of a token that somebody else replaces in its file now and then. */
-export function tokenFileCredentials(
-	read: () => Promise<string>,
-	first: string,
-	what: string,
-	sources: CredentialSources,
-): Connection["credentials"] {
-	const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
-	return reread(async () => bearer(await read()), bearer(first), what, sources);
-}
-
 /** Requests as somebody else, where the user says so (`as`, `as-groups`, `as-uid`, `as-user-extra`). */
 export function impersonationHeaders(user: Section): Connection["headers"] {
 	const headers: Connection["headers"] = {};

@@ -3,7 +3,7 @@ import { isIPv6 } from "node:net";
 import { join } from "node:path";
 import { FairleadError } from "../errors.ts";
 import type { Connection, CredentialSources } from "./connection.ts";
-import { tokenFileCredentials } from "./credentials.ts";
+import { credentialsOf } from "./credentials.ts";
 import { checkAuthority, whyUnreadable } from "./kubeconfig-fields.ts";
 
 /** What a Pod knows of its cluster: KUBERNETES_SERVICE_HOST, _PORT, and where its service account is mounted. */
@@ -39,16 +39,17 @@ export async function inClusterConnection(
 		}
 		throw new FairleadError("KubeconfigInvalid", `${path} is empty`);
 	};
-	const [token, ca, namespace] = await Promise.all([
-		read("token"),
+	const [ca, namespace] = await Promise.all([
 		read("ca.crt"),
 		read("namespace"),
+		read("token"),
 	]);
-	checkAuthority(
-		{ file: join(directory, "ca.crt"), at: "", fields: {} },
-		"",
-		ca,
-	);
+	const section = (name: string, fields = {}) => ({
+		file: join(directory, name),
+		at: "",
+		fields,
+	});
+	checkAuthority(section("ca.crt"), "", ca);
 	return {
 		server: new URL(origin),
 		ca,
@@ -56,10 +57,8 @@ export async function inClusterConnection(
 		disableCompression: false,
 		headers: {},
 		namespace,
-		credentials: tokenFileCredentials(
-			() => read("token"),
-			token,
-			`token in ${directory}`,
+		credentials: await credentialsOf(
+			section("token", { tokenFile: "token" }),
 			sources,
 		),
 	};

@@ -241,6 +241,11 @@ describe("the place", () => {
 			/\/token is empty$/,
 		],
 		[
+			"a Pod with a garbled token",
+			async () => ({ inCluster: await pod({ token: "two halves" }) }),
+			/\/token: tokenFile holds characters no token has; copy it again$/,
+		],
+		[
 			"a Pod with a broken CA",
 			async () => ({ inCluster: await pod({ "ca.crt": "x" }) }),
 			/ca\.crt: .*holds no certificate that can be read/,
