@@ -405,7 +405,10 @@ describe("a server that restarts", () => {
 		const before = world.kube.calls.length;
 		world.kube.cut();
 		await world.clock.advance(2000);
-		expect(verbs(world.kube).slice(before)).toEqual(["list", "watch"]);
+		expect(world.kube.calls.slice(before)).toMatchObject([
+			{ verb: "list", options: { limit: 1 } },
+			{ verb: "watch", options: { resourceVersion: "12" } },
+		]);
 	});
 
 	test("into another history behind an open connection is found out by its next bookmark", async () => {
