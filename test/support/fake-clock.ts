@@ -44,8 +44,10 @@ export class FakeClock implements Clock {
 				.sort(([a, x], [b, y]) => x.due - y.due || a - b)[0];
 			if (!due) break;
 			this.#timers.delete(due[0]);
-			this.#wall += due[1].due - this.#mono;
-			this.#mono = due[1].due;
+			// What fell due during a pause fires late, it does not turn time back.
+			const at = Math.max(this.#mono, due[1].due);
+			this.#wall += at - this.#mono;
+			this.#mono = at;
 			due[1].run();
 			await settle();
 		}
