@@ -27,10 +27,19 @@ export interface ProvisioningHarness extends ProviderHarness {
 	addForeign(balancer: string, port: number): Promise<void>;
 	/** Somebody else deletes a balancer. */
 	remove(balancer: string): Promise<void>;
-	/** The next call that writes has its effect, and its answer never arrives. */
-	loseNextAnswer(): void;
+	/** Cuts a coming call that writes. */
+	cut(cut: Cut): void;
 	/** Calls that write, so far. */
 	writes(): number;
+}
+
+export interface Cut {
+	/** Which of the coming calls that write: 1 is the next. */
+	write: number;
+	/** Whether it has its effect; its answer never arrives. */
+	when: "before its effect" | "after its effect";
+	/** Called when it is cut. */
+	then?: () => void;
 }
 
 export interface WorldBalancer {
@@ -66,7 +75,7 @@ export function describeProvider<H extends ProviderHarness>(
 			...change,
 		});
 		context.settle = (provider, desired) =>
-			settle(context.harness, provider, desired);
+			settlePasses(context.harness, provider, desired);
 
 		beforeEach(async () => {
 			context.harness = await start();
@@ -95,6 +104,8 @@ export interface Context<H extends ProviderHarness> {
 
 const signal = new AbortController().signal;
 
+const lostAnswer: Cut = { write: 1, when: "after its effect" };
+
 export function tcp(port: number, nodePort: number) {
 	return {
 		protocol: "TCP" as const,
@@ -114,15 +125,16 @@ export function tcp(port: number, nodePort: number) {
 const enough = 100;
 
 /** Does what the controller does: a pass, and another when the provider says so or fails at something that may pass. */
-async function settle(
+async function settlePasses(
 	harness: ProviderHarness,
 	provider: Provider,
 	desired: DesiredBalancer,
+	until = signal,
 ): Promise<ObservedBalancer> {
 	let last: unknown;
 	for (let pass = 0; pass < enough; pass++) {
 		try {
-			const observed = await provider.ensure(desired, signal);
+			const observed = await provider.ensure(desired, until);
 			if (!observed.pending) return observed;
 			last = observed.pending.waitingFor;
 			await harness.later(observed.pending.retryAfterMs);
@@ -139,9 +151,10 @@ async function deleteAll(
 	harness: ProviderHarness,
 	provider: Provider,
 	identity: BalancerIdentity,
+	until = signal,
 ): Promise<void> {
 	for (let pass = 0; pass < enough; pass++) {
-		const deletion = await provider.delete(identity, signal);
+		const deletion = await provider.delete(identity, until);
 		if (deletion.gone) return;
 		await harness.later(deletion.retryAfterMs);
 	}
@@ -274,13 +287,13 @@ export function describeProvisioning(
 	});
 
 	it("makes one balancer when the answer to its creation is lost", async () => {
-		context.harness.loseNextAnswer();
+		context.harness.cut(lostAnswer);
 		await settle(provider(), desired());
 		expect(await world()).toEqual([whole()]);
 	});
 
 	it("makes one balancer when another process takes over after the answer to its creation was lost", async () => {
-		context.harness.loseNextAnswer();
+		context.harness.cut(lostAnswer);
 		await provider()
 			.ensure(desired(), signal)
 			.catch((error: unknown) => {
@@ -310,7 +323,7 @@ export function describeProvisioning(
 				["TCP/80->30080", "TCP/8443->30443"],
 			],
 		] as const) {
-			context.harness.loseNextAnswer();
+			context.harness.cut(lostAnswer);
 			await settle(each, desired({ listeners: [...ports] }));
 			expect(await world()).toEqual([{ ...whole(), listeners }]);
 		}
@@ -397,7 +410,7 @@ export function describeProvisioning(
 
 	it("deletes what a process before it made, and is done when the answer to the delete is lost", async () => {
 		await settle(provider(), desired());
-		context.harness.loseNextAnswer();
+		context.harness.cut(lostAnswer);
 		const each = provider();
 		const { identity } = desired();
 		await each.delete(identity, signal).catch((error: unknown) => {
@@ -406,6 +419,69 @@ export function describeProvisioning(
 		await deleteAll(context.harness, each, identity);
 		expect(await world()).toEqual([]);
 	});
+
+	it.each(["before its effect", "after its effect"] as const)(
+		"comes to the same end when the process is killed at any one call that writes, %s",
+		async (when) => {
+			const { nodes } = context.harness;
+			const stages: [DesiredBalancer, WorldBalancer][] = [
+				[desired(), whole()],
+				[
+					desired({
+						listeners: [tcp(80, 30081), tcp(8443, 30443)],
+						targets: nodes.slice(1, 3),
+					}),
+					{
+						name: whole().name,
+						listeners: ["TCP/80->30081", "TCP/8443->30443"],
+						targets: [node(1), node(2)],
+					},
+				],
+			];
+			const { identity } = desired();
+			let cut = true;
+			let killed = 0;
+			for (let write = 1; cut; write++) {
+				const life = new AbortController();
+				cut = false;
+				context.harness.cut({
+					write,
+					when,
+					then() {
+						cut = true;
+						life.abort(new Error("killed"));
+					},
+				});
+				let process = provider();
+				/** As the process that is killed at some point, or as the one that comes after it. */
+				const live = async <T>(run: (signal: AbortSignal) => Promise<T>) => {
+					if (!cut) {
+						const result = await run(life.signal).catch((error: unknown) => {
+							if (!cut) throw error;
+						});
+						if (!cut) return result as T;
+						process = provider();
+					}
+					return run(signal);
+				};
+				for (const [wanted, expected] of stages) {
+					await live((until) =>
+						settlePasses(context.harness, process, wanted, until),
+					);
+					expect(await world()).toEqual([expected]);
+				}
+				await live((until) =>
+					deleteAll(context.harness, process, identity, until),
+				);
+				expect(await world()).toEqual([]);
+				if (write > enough) throw new Error("there is no end to its writes");
+				killed += Number(cut);
+			}
+			// Creating, changing and deleting are three writes at least.
+			expect(killed).toBeGreaterThanOrEqual(3);
+		},
+		120_000,
+	);
 
 	it("goes on where it was when it is aborted in the middle", async () => {
 		const abort = new AbortController();

@@ -148,9 +148,12 @@ export function createHetznerCloud(options: HetznerCloudOptions): Provider {
 			return observe(desired, translation, passed, actions);
 		},
 
-		delete: (identity, signal) => {
+		async delete(identity, signal) {
 			signal.throwIfAborted();
-			return deletion.run(identity, { priority: "deleteOrCreate", signal });
+			return await deletion.run(identity, {
+				priority: "deleteOrCreate",
+				signal,
+			});
 		},
 
 		async list(cluster, signal) {
