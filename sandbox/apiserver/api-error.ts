@@ -149,9 +149,13 @@ export function tooLargeResourceVersion(
 	);
 }
 
-/** `error` as an ApiError: what was not meant to be thrown is an internal error. */
+/** `error` as an ApiError: what was not meant to be thrown is a 500 without a reason, as the real server has it. */
 export function asApiError(error: unknown): ApiError {
 	return error instanceof ApiError
 		? error
-		: internal(error instanceof Error ? error.message : String(error));
+		: new ApiError(
+				500,
+				"",
+				error instanceof Error ? error.message : String(error),
+			);
 }

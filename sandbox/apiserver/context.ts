@@ -54,3 +54,28 @@ export function newUid(context: Context): string {
 export function isDryRun(query: URLSearchParams): boolean {
 	return query.getAll("dryRun").includes("All");
 }
+
+/** A call that the server makes on its own object. */
+export function internalCall(
+	kind: Kind,
+	verb: Call["request"]["verb"],
+	namespace: string | undefined,
+	name: string | undefined,
+): Call {
+	const { group, version, plural } = kind;
+	return {
+		kind,
+		request: {
+			verb,
+			group,
+			version,
+			plural,
+			namespace: namespace || undefined,
+			name,
+			subresource: undefined,
+		},
+		query: new URLSearchParams(),
+		userAgent: "kube-controller-manager",
+		warn: () => {},
+	};
+}

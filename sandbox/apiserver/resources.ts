@@ -1,5 +1,6 @@
 import { ensureObject, objectAt, stringAt } from "./access.ts";
 import { badRequest, methodNotSupported, notFound } from "./api-error.ts";
+import { applyObject } from "./apply/apply.ts";
 import { type FieldValidation, readObject } from "./body.ts";
 import type { Answer, Call, Context } from "./context.ts";
 import { deleteCollection, deleteObject } from "./deletes.ts";
@@ -57,6 +58,8 @@ export function handleResource(
 		}
 		case "patch":
 			if (body === undefined) throw badRequest("a patch needs a body");
+			if (contentType.startsWith("application/apply-patch"))
+				return applyObject(context, call, body, validation);
 			return patchObject(context, call, contentType, body, validation);
 		case "delete":
 			return deleteObject(context, call, body);

@@ -4,13 +4,15 @@ import type { Clock } from "../../operator/clock.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import type { Log } from "../../operator/log.ts";
 import { issueCredentials } from "./certificate.ts";
-import type { Context } from "./context.ts";
+import { type Context, internalCall } from "./context.ts";
 import { customKinds } from "./crds/custom-kinds.ts";
+import { collectGarbage } from "./garbage.ts";
+import { emptyNamespaces } from "./namespaces.ts";
 import { builtInKinds, Kinds } from "./kinds.ts";
 import { createObject } from "./writes.ts";
 import { type Connect, serve } from "./server.ts";
 import { ServiceAllocators } from "./services/allocate.ts";
-import { parseCidr } from "./services/ip.ts";
+import { type Cidr, formatIp, parseCidr } from "./services/ip.ts";
 import { serviceStrategy } from "./services/strategy.ts";
 import { Store } from "./store.ts";
 import type { JsonObject } from "./schema/decode.ts";
@@ -70,8 +72,9 @@ export async function startApiServer(
 		clock.now(),
 		random,
 	);
+	const serviceCidrs = cidrs(options.serviceCidrs ?? ["10.96.0.0/16"]);
 	const allocators = new ServiceAllocators({
-		serviceCidrs: cidrs(options.serviceCidrs ?? ["10.96.0.0/16"]),
+		serviceCidrs,
 		nodePorts: options.nodePorts ?? { first: 30000, last: 32767 },
 		random,
 	});
@@ -84,8 +87,12 @@ export async function startApiServer(
 	};
 	const builtIn = builtInKinds(serviceStrategy(allocators), {});
 	context.kinds.set(builtIn);
-	const undo = customKinds(context, builtIn);
-	populate(context, options.crds ?? []);
+	const undo = [
+		customKinds(context, builtIn),
+		collectGarbage(context),
+		emptyNamespaces(context),
+	];
+	populate(context, options, serviceCidrs[0] as Cidr);
 
 	const adminToken = Buffer.from(random(24)).toString("hex");
 	const closing = new AbortController();
@@ -121,7 +128,7 @@ export async function startApiServer(
 		adminToken,
 		kubeconfig: () => kubeconfig(url, credentials.ca, adminToken),
 		async close() {
-			undo();
+			for (const stop of undo) stop();
 			closing.abort();
 			await new Promise<void>((resolve) => {
 				server.close(() => resolve());
@@ -163,8 +170,12 @@ function cidrs(texts: string[]) {
 	});
 }
 
-/** What every cluster has from its first second. */
-function populate(context: Context, crds: object[]): void {
+/** What every cluster has from its first second; the address the Service `kubernetes` leads to is for others to say. */
+function populate(
+	context: Context,
+	options: ApiServerOptions,
+	cidr: Cidr,
+): void {
 	const create = (
 		group: string,
 		plural: string,
@@ -176,26 +187,30 @@ function populate(context: Context, crds: object[]): void {
 		createObject(
 			context,
 			{
-				kind,
-				request: {
-					verb: "create",
-					group,
-					version: "v1",
-					plural,
-					namespace,
-					name: undefined,
-					subresource: undefined,
-				},
-				query: new URLSearchParams(),
+				...internalCall(kind, "create", namespace, undefined),
 				userAgent: "kube-apiserver",
-				warn: () => {},
 			},
 			readObject(kind, object, "Strict", () => {}),
 		);
 	};
 	for (const name of namespaces)
 		create("", "namespaces", { metadata: { name } });
-	for (const crd of crds)
+	create(
+		"",
+		"services",
+		{
+			metadata: {
+				name: "kubernetes",
+				labels: { component: "apiserver", provider: "kubernetes" },
+			},
+			spec: {
+				clusterIP: formatIp(cidr.base + 1n, cidr.family),
+				ports: [{ name: "https", port: 443, targetPort: options.port || 6443 }],
+			},
+		},
+		"default",
+	);
+	for (const crd of options.crds ?? [])
 		create(
 			"apiextensions.k8s.io",
 			"customresourcedefinitions",

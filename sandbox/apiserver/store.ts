@@ -50,6 +50,9 @@ export function keyOf(namespace: string | undefined, name: string): string {
 export class Store {
 	#revision: number;
 	#collections = new Map<string, Collection>();
+	readonly #everywhere = new Set<
+		(collection: string, change: Change) => void
+	>();
 	readonly #journal: Journal | undefined;
 
 	readonly #historyLimit: number;
@@ -154,6 +157,14 @@ export class Store {
 		return () => listeners.delete(listener);
 	}
 
+	/** As `subscribe`, for every collection. */
+	subscribeAll(
+		listener: (collection: string, change: Change) => void,
+	): () => void {
+		this.#everywhere.add(listener);
+		return () => this.#everywhere.delete(listener);
+	}
+
 	/** Puts back what a journal kept. */
 	restore(collection: string, key: string, object: Stored): void {
 		const to = this.#of(collection);
@@ -181,6 +192,7 @@ export class Store {
 			to.since = dropped.at(-1)?.revision ?? to.since;
 		}
 		for (const listener of to.listeners) listener(change);
+		for (const listener of this.#everywhere) listener(collection, change);
 	}
 
 	#of(collection: string): Collection {

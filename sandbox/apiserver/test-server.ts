@@ -89,8 +89,20 @@ export async function startTestServer(
 		});
 	const call: TestServer["call"] = (method, path, body, headers) =>
 		new Promise((resolve, reject) => {
+			const bytes =
+				body === undefined
+					? undefined
+					: Buffer.isBuffer(body)
+						? body
+						: Buffer.from(
+								typeof body === "string" ? body : JSON.stringify(body),
+							);
 			const sent = open(method, path, {
-				...(body === undefined ? {} : { "content-type": "application/json" }),
+				...(bytes && {
+					"content-type": "application/json",
+					// Node sends a body with DELETE only if its length is said.
+					"content-length": String(bytes.length),
+				}),
 				...headers,
 			});
 			sent.on("error", reject);
@@ -107,11 +119,7 @@ export async function startTestServer(
 					});
 				});
 			});
-			sent.end(
-				body === undefined || typeof body === "string" || Buffer.isBuffer(body)
-					? body
-					: JSON.stringify(body),
-			);
+			sent.end(bytes);
 		});
 	return {
 		server,

@@ -3,6 +3,7 @@ import {
 	ensureObject,
 	numberAt,
 	objectAt,
+	objectsAt,
 	stringAt,
 	stringsAt,
 } from "./access.ts";
@@ -14,6 +15,7 @@ import {
 	modified,
 	notFound,
 } from "./api-error.ts";
+import { trackUpdate } from "./apply/managed-fields.ts";
 import {
 	type Call,
 	type Context,
@@ -31,11 +33,15 @@ import { keyOf } from "./store.ts";
 
 const nothing = { commit() {}, revert() {} };
 
-/** Creates an object that was read from a body; returns what is stored. Throws an ApiError. */
+/**
+ * Creates an object that was read from a body; returns what is stored. `applied`: server-side apply has settled who owns
+ * which fields. Throws an ApiError.
+ */
 export function createObject(
 	context: Context,
 	call: Call,
 	object: JsonObject,
+	applied = false,
 ): JsonObject {
 	const { kind, request, query } = call;
 	const meta = ensureObject(object, "metadata");
@@ -45,6 +51,7 @@ export function createObject(
 			"resourceVersion should not be set on objects to be created",
 		);
 	kind.strategy.defaults?.(object);
+	if (!applied) trackUpdate(context, call, undefined, object);
 	if (kind.namespaced) requireNamespace(context, kind, object);
 	const base = stringAt(meta, "generateName");
 	if (base && !stringAt(meta, "name"))
@@ -92,6 +99,8 @@ export function createObject(
 export interface UpdateOptions {
 	/** A PUT that names a uid fails with a conflict if the object has another; a patch is refused as invalid. */
 	uidConflicts?: boolean;
+	/** Server-side apply has settled who owns which fields. */
+	applied?: boolean;
 }
 
 /**
@@ -123,6 +132,7 @@ export function updateObject(
 		);
 	checkRevision(kind, name, meta, oldMeta);
 	kind.strategy.defaults?.(object);
+	if (!options.applied) trackUpdate(context, call, old, object);
 	if (oldMeta["generation"] !== undefined)
 		meta["generation"] = oldMeta["generation"];
 	const status = request.subresource === "status";
@@ -132,7 +142,8 @@ export function updateObject(
 		nothing;
 	try {
 		if (status) kind.strategy.prepareForStatus?.(object, old);
-		else kind.strategy.prepareForUpdate?.(object, old);
+		else if (request.subresource !== "finalize")
+			kind.strategy.prepareForUpdate?.(object, old);
 		keepSystemFields(meta, oldMeta);
 		if (kind.strategy.generation && !status && specChanged(object, old))
 			meta["generation"] = numberAt(oldMeta, "generation") + 1;
@@ -143,7 +154,7 @@ export function updateObject(
 		if (errors.length > 0) throw invalidObject(kind, name, errors);
 		if (!status) kind.strategy.warnings?.(object, old).forEach(call.warn);
 		meta["resourceVersion"] = stringAt(oldMeta, "resourceVersion");
-		if (equal(object, old)) {
+		if (equal(withoutTimes(object), withoutTimes(old))) {
 			transaction.revert();
 			return old;
 		}
@@ -229,6 +240,15 @@ function keepSystemFields(meta: JsonObject, old: JsonObject): void {
 			meta[field] = old[field];
 	if (old["deletionTimestamp"] !== undefined)
 		meta["deletionTimestamp"] = old["deletionTimestamp"];
+}
+
+/** A change of nothing but the times of managedFields is no change. */
+function withoutTimes(object: JsonObject): JsonObject {
+	const meta = objectAt(object, "metadata");
+	const entries = objectsAt(meta, "managedFields").map(
+		({ time: _, ...rest }) => rest,
+	);
+	return { ...object, metadata: { ...meta, managedFields: entries } };
 }
 
 /** Anything but metadata and status. */
