@@ -229,8 +229,6 @@ export function createKubeClient(
 			if (signal.aborted) return;
 			if (isFairleadError(error)) throw error;
 			throw connectionError(subject, connection, error);
-		} finally {
-			incoming.destroy();
 		}
 	}
 }

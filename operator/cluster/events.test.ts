@@ -341,3 +341,10 @@ test("memory of objects is bounded: what was forgotten is sent again", async () 
 	await clock.advance(0);
 	expect(server.calls).toHaveLength(4);
 });
+
+test("memory of what was said about an object is bounded: what was forgotten begins a new series", async () => {
+	const { server, clock, say } = setting({ kinds: 2 });
+	for (const note of ["a", "b", "c", "b", "a"]) say(note);
+	await clock.advance(0);
+	expect(server.calls.slice(3)).toEqual(["patch ×2", "create a"]);
+});

@@ -231,6 +231,15 @@ describe("the place", () => {
 			/^KUBECONFIG names .*absent, which does not exist; /,
 		],
 		[
+			"a KUBECONFIG with a broken file before a good one",
+			async () => {
+				const broken = await files.write("a: [", "broken");
+				const good = await files.write(at("good"));
+				return { list: [broken, good].join(delimiter) };
+			},
+			/^kubeconfig .*broken is not YAML/,
+		],
+		[
 			"a Pod without token",
 			async () => ({ inCluster: await pod({ token: "none" }) }),
 			/\/token does not exist; .*automountServiceAccountToken/,

@@ -11,12 +11,13 @@ const types = new Set(["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]);
 /**
  * Reads the body of a watch: one JSON object per line. Yields what a chunk completed as one array, never an empty one.
  * Cuts at newline bytes before it decodes, since no other character's UTF-8 holds that byte. A last line without
- * newline counts. Throws KubeBadAnswer, after yielding what came before, for a line that is no watch event; `subject`
- * (`WATCH path`) opens its message.
+ * newline counts. Throws KubeBadAnswer, after yielding what came before, for a line that is no watch event or
+ * longer than `longest` bytes; `subject` (`WATCH path`) opens its message.
  */
 export async function* watchEvents<T extends KubeObject>(
 	chunks: AsyncIterable<Uint8Array>,
 	subject: string,
+	longest = longestLine,
 ): AsyncGenerator<WatchEvent<T>[], void, undefined> {
 	let open: Uint8Array[] = [];
 	let openBytes = 0;
@@ -30,10 +31,10 @@ export async function* watchEvents<T extends KubeObject>(
 		if (end === chunk.length) continue;
 		open.push(chunk.subarray(end));
 		openBytes += chunk.length - end;
-		if (openBytes > longestLine)
+		if (openBytes > longest)
 			throw new FairleadError(
 				"KubeBadAnswer",
-				`${subject}: a line is longer than ${longestLine} bytes`,
+				`${subject}: a line is longer than ${longest} bytes`,
 			);
 	}
 	yield* eventsOf<T>(text(open), subject);
