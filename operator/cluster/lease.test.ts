@@ -237,6 +237,17 @@ describe("a leader", () => {
 		expect(told).toEqual(["sees a", "started"]);
 	});
 
+	test("whose renewals never arrive is not fooled by a Lease that still names it", async () => {
+		const { clock, kube, elector } = await leading();
+		kube.before = (call) => {
+			if (call.verb === "replace") throw unreachable();
+		};
+		await clock.advance(9800);
+		expect(elector.isLeader()).toBe(true);
+		await clock.advance(200);
+		expect(elector.isLeader()).toBe(false);
+	});
+
 	test("whose Lease another took stops at once when it sees that", async () => {
 		const { clock, kube, told } = await leading();
 		kube.set<Lease>({
@@ -340,8 +351,14 @@ test("never do two lead at once, under pauses, late and lost requests and answer
 	const who = fc.nat(2);
 	const delay = fc.constantFrom(0, 500, 3000, 8000, 20_000);
 	const step = fc.oneof(
-		fc.record({ do: fc.constant("pause" as const), who }),
-		fc.record({ do: fc.constant("resume" as const), who }),
+		{
+			weight: 3,
+			arbitrary: fc.record({ do: fc.constant("pause" as const), who }),
+		},
+		{
+			weight: 3,
+			arbitrary: fc.record({ do: fc.constant("resume" as const), who }),
+		},
 		fc.record({ do: fc.constant("release" as const), who }),
 		{
 			weight: 3,
@@ -437,5 +454,6 @@ test("never do two lead at once, under pauses, late and lost requests and answer
 		),
 		{ numRuns: 50 },
 	);
-	expect(changes).toBeGreaterThan(100);
+	// More than one term a run, or nothing was tried.
+	expect(changes).toBeGreaterThan(50);
 }, 60_000);

@@ -166,6 +166,29 @@ describe("the first view", () => {
 		expect(names(world.store)).toEqual(["b", "c"]);
 	});
 
+	test("comes by list where WatchList keeps failing, and by WatchList where nobody answered", async () => {
+		const errors = {
+			sick: () => new FairleadError("KubeServerError", "sick"),
+			away: () => unreachable(),
+		};
+		const used: string[] = [];
+		for (const error of Object.values(errors)) {
+			const world = setup();
+			let left = 4;
+			world.kube.before = ({ options }) => {
+				if (options.sendInitialEvents && left-- > 0) throw error();
+			};
+			world.reflector.start();
+			await world.clock.advance(30_000);
+			await world.reflector.synced;
+			used.push(verbs(world.kube).join(" "));
+		}
+		expect(used).toEqual([
+			"watch watch watch list watch",
+			"watch watch watch watch watch",
+		]);
+	});
+
 	test("is asked for in the given namespace with the given selectors", async () => {
 		const world = setup();
 		const reflector = new Reflector<Thing>({

@@ -82,6 +82,8 @@ export class Reflector<T extends KubeObject> {
 	/** The server may have come back with another history. */
 	#suspicious = false;
 	#failures = 0;
+	/** Failures in a row to read the whole, of a server that does answer. */
+	#failedViews = 0;
 	#silences = 0;
 	#isSynced = false;
 	#resolveSynced: () => void = () => {};
@@ -155,7 +157,7 @@ export class Reflector<T extends KubeObject> {
 		if (!this.#stale) return this.#watch(this.#store.resourceVersion);
 		// Where WatchList keeps failing, or nothing answered it, the older way gets its chance.
 		const failing =
-			this.#failures >= this.#tuning.relistAfter || this.#silences > 0;
+			this.#failedViews >= this.#tuning.relistAfter || this.#silences > 0;
 		if (this.#watchList && !failing) return this.#watch(undefined);
 		await this.#list();
 		await this.#watch(this.#store.resourceVersion);
@@ -200,6 +202,7 @@ export class Reflector<T extends KubeObject> {
 		this.#store.replace(objects, resourceVersion, newestBefore);
 		this.#stale = false;
 		this.#suspicious = false;
+		this.#failedViews = 0;
 		if (this.#isSynced) return;
 		this.#isSynced = true;
 		this.#settled();
@@ -313,6 +316,7 @@ export class Reflector<T extends KubeObject> {
 			(isFairleadError(error) ? error.retryAfterMs : undefined) ?? 0;
 		const answered =
 			code !== "KubeUnreachable" && code !== "KubeTooManyRequests";
+		if (answered && this.#stale) this.#failedViews++;
 		if (
 			code === "KubeGone" ||
 			this.#silences > 1 ||
