@@ -635,7 +635,8 @@ describe("whatever happens", () => {
 
 	const stamp = (o: KubeObject) =>
 		`${o.metadata.uid}@${o.metadata.resourceVersion}`;
-	const sorted = (map: Map<string, string>) => [...map].sort();
+	const sorted = (map: Map<string, string>) =>
+		[...map].sort(([a], [b]) => (a < b ? -1 : 1));
 
 	/** In any order, and some of it twice; what ends the stream stays last, or the rest would be lost, not late. */
 	const jumble =
