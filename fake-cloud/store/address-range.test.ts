@@ -4,6 +4,7 @@ import { AddressPool } from "./address-pool.ts";
 import {
 	addressRange,
 	canonicalAddress,
+	canonicalCidr,
 	contains,
 	formatAddress,
 	parseAddress,
@@ -55,6 +56,19 @@ describe("addresses as text", () => {
 	])("%s is written %s", (given, canonical) => {
 		expect(canonicalAddress(given)).toBe(canonical);
 	});
+});
+
+test.each([
+	["10.1.2.3/8", "10.0.0.0/8"],
+	["0.0.0.0/0", "0.0.0.0/0"],
+	["2001:DB8:0:1::5/48", "2001:db8::/48"],
+	["192.0.2.1/32", "192.0.2.1/32"],
+	["10.0.0.0/33", undefined],
+	["10.0.0.0", undefined],
+	["10.0.0/8", undefined],
+	["::/129", undefined],
+])("the CIDR %s is written %s", (given, canonical) => {
+	expect(canonicalCidr(given)).toBe(canonical);
 });
 
 describe("a range", () => {

@@ -98,3 +98,15 @@ export function canonicalAddress(address: string): string | undefined {
 		? undefined
 		: formatAddress(parseAddress(address), family as 4 | 6);
 }
+
+/** `10.1.2.3/8` as `10.0.0.0/8`, or undefined if it is no CIDR. */
+export function canonicalCidr(text: string): string | undefined {
+	const match = /^([^/]+)\/(\d{1,3})$/.exec(text);
+	const family = isIP(match?.[1] ?? "");
+	const length = Number(match?.[2]);
+	const bits = family === 4 ? 32 : 128;
+	if (family === 0 || length > bits) return undefined;
+	const host = BigInt(bits - length);
+	const base = (parseAddress(match?.[1] as string) >> host) << host;
+	return `${formatAddress(base, family as 4 | 6)}/${length}`;
+}

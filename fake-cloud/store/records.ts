@@ -42,6 +42,10 @@ export interface Service {
 	/** For http and https. */
 	http?: ServiceHttp;
 	health_check: HealthCheck;
+	/** Not Hetzner's: canonical CIDRs that may connect; absent: everybody. */
+	source_ranges?: string[];
+	/** Not Hetzner's: how long a client keeps its target; absent: no affinity. */
+	affinity_seconds?: number;
 }
 
 export interface ServiceHttp {
@@ -159,6 +163,7 @@ export type Effect =
 	| { do: "attach_to_network"; network: number; ip: string | null }
 	| { do: "detach_from_network"; network: number }
 	| { do: "change_dns_ptr"; ip: string; dnsPtr: string | null }
+	| { do: "update"; name?: string; labels?: Record<string, string> }
 	| { do: "create"; status?: ServerStatus }
 	| { do: "delete" }
 	| { do: "set_status"; status: ServerStatus };

@@ -1,0 +1,118 @@
+import { type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { connect } from "node:net";
+import type { Clock } from "../../../operator/clock.ts";
+import type { HealthCheck, HealthCheckHttp } from "../../store/records.ts";
+
+/** Undefined when the target is well; else what failed, in Hetzner's word and for people. */
+export type ProbeResult =
+	| { detail: string; message: string; httpStatus: number | null }
+	| undefined;
+
+export type Probe = (
+	address: string,
+	check: HealthCheck,
+	signal: AbortSignal,
+) => Promise<ProbeResult>;
+
+/** Enough of an answer to look for `response` in. */
+const bodyLimit = 64 * 1024;
+
+/** Checks a target once, over the network. Rejects only when aborted. */
+export function networkProbe(clock: Clock): Probe {
+	return async (address, check, signal) => {
+		const limit = new AbortController();
+		const cancel = clock.after(check.timeout * 1000, () => limit.abort());
+		const both = AbortSignal.any([signal, limit.signal]);
+		const where = `${address.includes(":") ? `[${address}]` : address}:${check.port}`;
+		try {
+			return await (check.protocol === "http" && check.http
+				? httpProbe(address, check.port, check.http, both)
+				: tcpProbe(address, check.port, both));
+		} catch (error) {
+			signal.throwIfAborted();
+			const [detail, message] = limit.signal.aborted
+				? [
+						check.protocol === "http" ? "layer7_timeout" : "layer4_timeout",
+						`no answer within ${check.timeout} s`,
+					]
+				: ["layer4_no_connection", (error as Error).message];
+			return { detail, message: `${where}: ${message}`, httpStatus: null };
+		} finally {
+			cancel();
+		}
+	};
+}
+
+function tcpProbe(
+	host: string,
+	port: number,
+	signal: AbortSignal,
+): Promise<undefined> {
+	return new Promise((resolve, reject) => {
+		const socket = connect({ host, port, signal });
+		socket.on("connect", () => {
+			socket.destroy();
+			resolve(undefined);
+		});
+		socket.on("error", reject);
+	});
+}
+
+async function httpProbe(
+	host: string,
+	port: number,
+	http: HealthCheckHttp,
+	signal: AbortSignal,
+): Promise<ProbeResult> {
+	const response = await new Promise<IncomingMessage>((resolve, reject) => {
+		const send = http.tls ? httpsRequest : httpRequest;
+		const headers = {
+			...(http.domain && { Host: http.domain }),
+			Connection: "close",
+		};
+		// What a health check reaches is named by address: no certificate can be for it.
+		send(
+			{
+				host,
+				port,
+				path: http.path,
+				headers,
+				signal,
+				agent: false,
+				rejectUnauthorized: false,
+			},
+			resolve,
+		)
+			.on("error", reject)
+			.end();
+	});
+	const status = response.statusCode ?? 0;
+	const chunks: Buffer[] = [];
+	let size = 0;
+	for await (const chunk of response as AsyncIterable<Buffer>) {
+		chunks.push(chunk);
+		size += chunk.length;
+		if (size > bodyLimit || http.response === "") break;
+	}
+	response.destroy();
+	if (!http.status_codes.some((pattern) => matchesStatus(pattern, status)))
+		return {
+			detail: "unexpected_http_status",
+			message: `answered ${status}, expected ${http.status_codes.join(" or ")}`,
+			httpStatus: status,
+		};
+	if (!Buffer.concat(chunks).includes(http.response))
+		return {
+			detail: "unexpected_http_content",
+			message: `the answer does not contain ${JSON.stringify(http.response)}`,
+			httpStatus: null,
+		};
+	return undefined;
+}
+
+/** `2??` is any status from 200 to 299; `*` stands for any rest. */
+export function matchesStatus(pattern: string, status: number): boolean {
+	const expression = pattern.replaceAll("?", "\\d").replaceAll("*", "\\d*");
+	return new RegExp(`^${expression}$`).test(String(status));
+}
