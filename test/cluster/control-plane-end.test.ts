@@ -103,7 +103,7 @@ test("a supervisor killed with -9 takes the components with it, and stop() says 
 	process.kill(supervisor, "SIGKILL");
 	while (processesOf(cluster.folder).size > 0) await sleep(10);
 	await expect(cluster.stop()).rejects.toThrow(
-		/^the cluster's supervisor ended \(SIGKILL\)$|^died while the cluster ran: the cluster's supervisor \(SIGKILL\)/,
+		/the cluster's supervisor .*\(SIGKILL\)/,
 	);
 	expect(existsSync(cluster.folder)).toBe(false);
 });

@@ -117,7 +117,7 @@ export class ClusterProcesses {
 		if (this.#supervisor.connected) {
 			({ logs } = await this.#ask({ do: "end", keepLogs }));
 			this.#mayExit(false);
-			this.#supervisor.disconnect();
+			if (this.#supervisor.connected) this.#supervisor.disconnect();
 		}
 		await this.#exited;
 		return logs;
@@ -130,9 +130,8 @@ export class ClusterProcesses {
 		this.#mayExit(false);
 		const reply = await new Promise<Reply>((resolve) => {
 			this.#pending.set(id, resolve);
-			this.#supervisor.send({ ...asked, id }, (error) => {
-				if (error) this.#heard({ id, error: error.message });
-			});
+			// A request that cannot be sent any more is answered by #lost, as soon as the supervisor's end is known.
+			this.#supervisor.send({ ...asked, id }, () => {});
 		});
 		if (this.#pending.size === 0) this.#mayExit(true);
 		if (reply.error) throw new Error(reply.error);
