@@ -1,6 +1,6 @@
 import { badRequest, unsupportedMediaType } from "./api-error.ts";
-import type { Kind } from "./kinds.ts";
-import { groupVersion } from "./kinds.ts";
+import { stringAt } from "./access.ts";
+import { groupVersion, type Kind, type Verb } from "./kinds.ts";
 import {
 	decode,
 	DecodeError,
@@ -25,6 +25,8 @@ export const protobufType = "application/vnd.kubernetes.protobuf";
 export async function parseBody(
 	body: Body,
 	protobufTypes: (apiVersion: string, kind: string) => StructType | undefined,
+	verb: Verb = "create",
+	kind = "",
 ): Promise<Json> {
 	const type = body.contentType.split(";")[0]?.trim() ?? "";
 	switch (type) {
@@ -33,10 +35,10 @@ export async function parseBody(
 		case "application/json-patch+json":
 		case "application/merge-patch+json":
 		case "application/strategic-merge-patch+json":
-			return parseJson(body.bytes);
+			return parseJson(body.bytes, verb, kind);
 		case "application/yaml":
 		case "application/apply-patch+yaml":
-			return parseYaml(body.bytes);
+			return parseYaml(body.bytes, verb, kind);
 		case protobufType: {
 			const { decodeProtobuf } = await import("./protobuf.ts");
 			return decodeProtobuf(body.bytes, protobufTypes);
@@ -48,24 +50,47 @@ export async function parseBody(
 	}
 }
 
-function parseJson(bytes: Buffer): Json {
+function parseJson(bytes: Buffer, verb: Verb, kind: string): Json {
+	const text = bytes.toString();
 	try {
-		return JSON.parse(bytes.toString()) as Json;
+		return JSON.parse(text) as Json;
 	} catch (error) {
+		const why = goJsonError(text, (error as Error).message);
 		throw badRequest(
-			`couldn't get version/kind; json parse error: ${(error as Error).message}`,
+			verb === "patch"
+				? `error decoding patch: ${why}`
+				: `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why} (${summary(bytes)})`,
 		);
 	}
 }
 
-async function parseYaml(bytes: Buffer): Promise<Json> {
+/** What Go's decoder would have said, as far as that can be told. */
+function goJsonError(text: string, message: string): string {
+	const position = Number(/position (\d+)/.exec(message)?.[1] ?? text.length);
+	return position >= text.trimEnd().length
+		? "unexpected end of JSON input"
+		: `invalid character '${text[position]}' looking for beginning of value`;
+}
+
+/** The first bytes of a body, as text if it looks like JSON (apiserver, handlers/rest.go, summarizeData). */
+function summary(bytes: Buffer): string {
+	const start = bytes.subarray(0, 30);
+	const text = bytes[0] === 0x7b ? start.toString() : start.toString("hex");
+	return bytes.length > 30 ? `${text} ...` : text;
+}
+
+async function parseYaml(
+	bytes: Buffer,
+	verb: Verb,
+	kind: string,
+): Promise<Json> {
 	const text = bytes.toString();
-	if (text.trimStart().startsWith("{")) return parseJson(bytes);
+	if (text.trimStart().startsWith("{")) return parseJson(bytes, verb, kind);
 	const { parse } = await import("yaml");
 	try {
 		return parse(text) as Json;
 	} catch (error) {
-		throw badRequest(`error parsing YAML: ${(error as Error).message}`);
+		throw badRequest(`error decoding YAML: ${(error as Error).message}`);
 	}
 }
 
@@ -81,24 +106,26 @@ export function readObject(
 ): JsonObject {
 	if (!isObject(json))
 		throw badRequest(
-			`couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(json) ? "array" : typeof json} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`,
+			`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: json: cannot unmarshal ${Array.isArray(json) ? "array" : typeof json} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" } (${summary(Buffer.from(JSON.stringify(json)))})`,
 		);
-	const apiVersion = json["apiVersion"] ?? groupVersion(kind);
-	const name = json["kind"] ?? kind.kind;
+	const apiVersion = stringAt(json, "apiVersion") || groupVersion(kind);
+	const name = stringAt(json, "kind") || kind.kind;
 	if (kind.custom && !(json["kind"] && json["apiVersion"]))
 		throw badRequest(
-			json["kind"]
-				? `Object 'apiVersion' is missing in '${JSON.stringify(json)}'`
-				: `Object 'Kind' is missing in '${JSON.stringify(json)}'`,
+			`Object '${json["kind"] ? "apiVersion" : "Kind"}' is missing in '${JSON.stringify(json)}'`,
 		);
-	if (apiVersion !== groupVersion(kind) || name !== kind.kind) {
-		const [group, version] = splitVersion(String(apiVersion));
-		throw badRequest(
-			kind.custom || group !== kind.group || version !== kind.version
-				? `the API version in the data (${String(apiVersion)}) does not match the expected API version (${groupVersion(kind)})`
-				: `${String(name)} in version ${JSON.stringify(kind.version)} cannot be handled as a ${kind.kind}: converting (${String(name)}) to (${kind.kind}): unknown conversion`,
+	const refuse = (why: string) =>
+		badRequest(
+			`${name} in version ${JSON.stringify(apiVersion.split("/").at(-1))} cannot be handled as a ${kind.kind}: ${why}`,
 		);
-	}
+	if (apiVersion !== groupVersion(kind))
+		throw refuse(
+			`no kind ${JSON.stringify(name)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`,
+		);
+	if (name !== kind.kind)
+		throw refuse(
+			`converting (${kind.version}.${name}) to (${kind.group.split(".")[0] || "core"}.${kind.kind}): unknown conversion`,
+		);
 	return decodeAs(
 		kind,
 		{ ...json, apiVersion: groupVersion(kind), kind: kind.kind },
@@ -131,11 +158,4 @@ export function decodeAs(
 		);
 	if (validation === "Warn") texts.forEach(warn);
 	return object;
-}
-
-function splitVersion(apiVersion: string): [group: string, version: string] {
-	const slash = apiVersion.indexOf("/");
-	return slash < 0
-		? ["", apiVersion]
-		: [apiVersion.slice(0, slash), apiVersion.slice(slash + 1)];
 }

@@ -262,7 +262,7 @@ function images(object: JsonObject): [names: string, images: string] {
 }
 
 export const deployments = define(
-	"Name,Ready,Up-to-date#,Available#,Age,Containers*,Images*,Selector*",
+	"Name,Ready,Up-to-date,Available,Age,Containers*,Images*,Selector*",
 	(object, now) => [
 		nameOf(object),
 		`${numberAt(object, "status", "readyReplicas")}/${numberAt(object, "spec", "replicas")}`,

@@ -142,8 +142,10 @@ function deleteAt(
 	)
 		return { object, immediate: false };
 	const next = mark(context, object, grace, finalizers);
-	if (kind.plural === "namespaces")
+	if (kind.plural === "namespaces") {
+		delete objectAt(next, "metadata")["deletionGracePeriodSeconds"];
 		next["status"] = { ...objectAt(object, "status"), phase: "Terminating" };
+	}
 	if (options.dryRun) return { object: next, immediate: false };
 	const written = context.store.put(
 		kind.collection,

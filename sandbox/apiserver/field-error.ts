@@ -118,7 +118,7 @@ export function invalidObject(
 		{
 			...(name ? { name } : {}),
 			...(subject.group ? { group: subject.group } : {}),
-			kind: subject.kind,
+			...(subject.kind ? { kind: subject.kind } : {}),
 			causes: causes as unknown as JsonObject[],
 		},
 	);

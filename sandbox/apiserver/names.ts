@@ -18,6 +18,7 @@ const atMost = (bytes: number) => `must be no more than ${bytes} bytes`;
 
 /** What is wrong with each; nothing wrong: an empty list. */
 export function dnsLabel(value: string): string[] {
+	if (value.includes(".")) return ["must not contain dots"];
 	return [
 		...(value.length > 63 ? [atMost(63)] : []),
 		...(labelPattern.test(value) ? [] : [label]),

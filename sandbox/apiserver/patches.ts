@@ -1,10 +1,17 @@
-import { badRequest, unsupportedMediaType } from "./api-error.ts";
-import { decodeAs, type FieldValidation } from "./body.ts";
+import { ApiError, badRequest, unsupportedMediaType } from "./api-error.ts";
+import type { FieldValidation } from "./body.ts";
+import { invalid, invalidObject } from "./field-error.ts";
 import type { Answer, Call, Context } from "./context.ts";
 import { jsonPatch } from "./patch/json-patch.ts";
 import { mergePatch } from "./patch/merge-patch.ts";
-import { strategicMerge } from "./patch/strategic-merge.ts";
-import { isObject, type Json, type JsonObject } from "./schema/decode.ts";
+import { goMap, strategicMerge } from "./patch/strategic-merge.ts";
+import {
+	decode,
+	DecodeError,
+	isObject,
+	type Json,
+	type JsonObject,
+} from "./schema/decode.ts";
 import type { StructType } from "./schema/types.ts";
 import { checkName, updateObject } from "./writes.ts";
 
@@ -23,6 +30,14 @@ export function patchObject(
 	patch: Json,
 	validation: FieldValidation,
 ): Answer {
+	const format = contentType.split(";")[0]?.trim() ?? "";
+	if (!types.includes(format))
+		throw new ApiError(
+			415,
+			"UnsupportedMediaType",
+			"415: Unsupported Media Type",
+			{},
+		);
 	const object = updateObject(context, call, (current) => {
 		const patched = applyPatch(
 			contentType,
@@ -30,11 +45,42 @@ export function patchObject(
 			current,
 			patch,
 		);
-		const decoded = decodeAs(call.kind, patched, validation, call.warn);
+		const decoded = decodePatched(
+			call,
+			patched,
+			validation,
+			format.includes("strategic") ? goMap(patch) : JSON.stringify(patched),
+		);
 		checkName(call, decoded);
 		return decoded;
 	});
 	return { code: 200, object };
+}
+
+/** What a patch makes is refused as an invalid patch, with what the real server shows of it: `shown`. */
+function decodePatched(
+	call: Call,
+	patched: JsonObject,
+	validation: FieldValidation,
+	shown: string,
+): JsonObject {
+	const unknown: string[] = [];
+	const refuse = (why: string) =>
+		invalidObject({ group: "", plural: "", kind: "" }, "", [
+			invalid("patch", shown, why),
+		]);
+	let decoded: JsonObject;
+	try {
+		decoded = decode(call.kind.type, patched, unknown);
+	} catch (error) {
+		if (!(error instanceof DecodeError)) throw error;
+		throw refuse(error.message);
+	}
+	const texts = unknown.map((path) => `unknown field ${JSON.stringify(path)}`);
+	if (texts.length > 0 && validation === "Strict")
+		throw refuse(`strict decoding error: ${texts.join(", ")}`);
+	if (validation === "Warn") texts.forEach(call.warn);
+	return decoded;
 }
 
 /** `type` is what strategic merge needs to know; without it that format is refused. */

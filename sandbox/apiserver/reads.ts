@@ -6,7 +6,7 @@ import {
 	tooLargeResourceVersion,
 } from "./api-error.ts";
 import { type Call, type Context, read } from "./context.ts";
-import { forbiddenField, invalid, invalidObject } from "./field-error.ts";
+import { forbiddenField, invalidObject } from "./field-error.ts";
 import { groupVersion, type Kind } from "./kinds.ts";
 import { isObject, type Json, type JsonObject } from "./schema/decode.ts";
 import { fieldSelector, labelSelector } from "./selectors.ts";
@@ -38,13 +38,9 @@ export function selection(call: Call): (object: JsonObject) => boolean {
 		field === "metadata.name" ||
 		(field === "metadata.namespace" && kind.namespaced) ||
 		Object.hasOwn(own, field);
-	const { requirements, matches } = fieldSelector(
-		query.get("fieldSelector"),
-		(field) => {
-			if (known(field)) return true;
-			throw badRequest(unsupportedField(kind, field));
-		},
-	);
+	const requirements = fieldSelector(query.get("fieldSelector"));
+	for (const { field } of requirements)
+		if (!known(field)) throw badRequest(unsupportedField(kind, field));
 	return (object) => {
 		const meta = objectAt(object, "metadata");
 		if (request.name !== undefined && meta["name"] !== request.name)
@@ -59,25 +55,17 @@ export function selection(call: Call): (object: JsonObject) => boolean {
 					: field === "metadata.namespace"
 						? stringAt(meta, "namespace")
 						: (own[field]?.(object) ?? "");
-		return matches(values);
+		return requirements.every(
+			({ field, value, equal }) => (values[field] === value) === equal,
+		);
 	};
 }
 
-/** Every kind that has fields of its own has its own text. */
+/** Kinds with selectable fields of their own have one text, all others another. */
 function unsupportedField(kind: Kind, field: string): string {
-	const withOwn: Record<string, string> = {
-		nodes: `field label not supported: ${field}`,
-		pods: `field label not supported: ${field}`,
-		events: `field label not supported: ${field}`,
-		namespaces: `field label not supported: ${field}`,
-		secrets: `field label not supported: ${field}`,
-		services: `field label not supported: ${field}`,
-		replicasets: `field label not supported: ${field}`,
-	};
-	return (
-		withOwn[kind.plural] ??
-		`${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`
-	);
+	return kind.strategy.fields
+		? `field label not supported: ${field}`
+		: `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
 }
 
 interface Continuation {
@@ -98,6 +86,13 @@ export function listObjects(
 	const given = query.get("resourceVersion") ?? "";
 	const match = query.get("resourceVersionMatch") ?? "";
 	checkListOptions(token, given, match);
+	if (query.has("sendInitialEvents"))
+		throw invalidObject(listOptions, "", [
+			forbiddenField(
+				"sendInitialEvents",
+				"sendInitialEvents is forbidden for list",
+			),
+		]);
 	const asked = parseRevision(given);
 	let revision = store.revision;
 	let start = "";
@@ -193,13 +188,9 @@ function checkListOptions(
 export function parseRevision(text: string): number {
 	if (text === "") return 0;
 	if (!/^\d+$/.test(text))
-		throw invalidObject({ group: "", plural: "", kind: "ListOptions" }, "", [
-			invalid(
-				"resourceVersion",
-				text,
-				`strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-			),
-		]);
+		throw badRequest(
+			`invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+		);
 	return Number(text);
 }
 
@@ -211,10 +202,13 @@ function writeContinue({ revision, start }: Continuation): string {
 
 function readContinue(token: string): Continuation {
 	let json: Json;
+	const text = Buffer.from(token, "base64url").toString("latin1");
 	try {
-		json = JSON.parse(Buffer.from(token, "base64url").toString()) as Json;
+		json = JSON.parse(text) as Json;
 	} catch {
-		throw badRequest("continue key is not valid: invalid character");
+		throw badRequest(
+			`invalid continue token: continue key is not valid: invalid character '${text[0] ?? ""}' looking for beginning of value`,
+		);
 	}
 	if (!isObject(json) || stringAt(json, "v") !== "meta.k8s.io/v1")
 		throw badRequest(

@@ -59,7 +59,7 @@ export function handleResource(
 		case "patch":
 			if (body === undefined) throw badRequest("a patch needs a body");
 			if (contentType.startsWith("application/apply-patch"))
-				return applyObject(context, call, body, validation);
+				return applyObject(context, call, body);
 			return patchObject(context, call, contentType, body, validation);
 		case "delete":
 			return deleteObject(context, call, body);

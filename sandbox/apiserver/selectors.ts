@@ -1,66 +1,115 @@
 import { badRequest } from "./api-error.ts";
+import { labelValue, qualifiedName } from "./names.ts";
 
 /** A predicate over labels or fields. */
 export type Selector = (values: Record<string, string>) => boolean;
 
-const everything: Selector = () => true;
+const operators = ["in", "notin", "=", "==", "!=", "gt", "lt", ">", "<"];
 
 /**
- * Parses a label selector as k8s.io/apimachinery/pkg/labels does: `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`. Throws a
- * BadRequest.
+ * Parses a label selector: `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`. The grammar and the texts of errors are those of
+ * k8s.io/apimachinery/pkg/labels. Throws a BadRequest.
  */
 export function labelSelector(text: string | null | undefined): Selector {
-	if (!text) return everything;
+	const tokens =
+		(text ?? "").match(/==|!=|[=!<>(),]|[^\s=!<>(),]+/g)?.slice() ?? [];
+	if (tokens.length === 0) return () => true;
 	const requirements: Selector[] = [];
-	for (const part of splitOutsideParentheses(text))
-		requirements.push(requirement(part.trim(), text));
+	for (;;) {
+		requirements.push(requirement(tokens));
+		const next = tokens.shift();
+		if (next === undefined) break;
+		if (next !== ",")
+			throw badRequest(`found '${next}', expected: ',' or 'end of string'`);
+		const after = tokens[0];
+		if (after === undefined || (after !== "!" && isSymbol(after)))
+			throw badRequest(
+				`found '${after ?? ""}', expected: identifier after ','`,
+			);
+	}
 	return (labels) => requirements.every((one) => one(labels));
 }
 
-function requirement(part: string, whole: string): Selector {
-	const set = /^([^\s!=<>(),]+)\s+(in|notin)\s*\(([^()]*)\)$/.exec(part);
-	if (set) {
-		const [, key = "", operator, list = ""] = set;
-		const values = new Set(list.split(",").map((value) => value.trim()));
+const isSymbol = (token: string) => /^[=!<>(),]/.test(token);
+
+/** Takes one requirement off the tokens. */
+function requirement(tokens: string[]): Selector {
+	const unable = (found: string | undefined, expected: string) =>
+		badRequest(
+			`unable to parse requirement: found '${found ?? ""}', expected: ${expected}`,
+		);
+	const not = tokens[0] === "!";
+	if (not) tokens.shift();
+	const key = tokens.shift();
+	if (key === undefined || isSymbol(key))
+		throw unable(key, not ? "identifier" : "!, identifier, or 'end of string'");
+	for (const why of qualifiedName(key))
+		throw badRequest(
+			`unable to parse requirement: key: Invalid value: ${JSON.stringify(key)}: ${why}`,
+		);
+	if (not || tokens[0] === undefined || tokens[0] === ",")
+		return (labels) => Object.hasOwn(labels, key) !== not;
+	const operator = tokens.shift() as string;
+	if (!operators.includes(operator))
+		throw unable(operator, "in, notin, =, ==, !=, gt, lt");
+	if (operator === "in" || operator === "notin") {
+		const values = parenthesised(tokens, unable);
+		check(key, values);
+		const wanted = new Set(values);
 		return operator === "in"
-			? (labels) => values.has(labels[key] ?? "\0")
-			: (labels) => !values.has(labels[key] ?? "\0");
+			? (labels) => Object.hasOwn(labels, key) && wanted.has(labels[key] ?? "")
+			: (labels) =>
+					!Object.hasOwn(labels, key) || !wanted.has(labels[key] ?? "");
 	}
-	const compare = /^([^\s!=<>(),]+)\s*(==|=|!=|>|<)\s*([^\s!=<>(),]*)$/.exec(
-		part,
-	);
-	if (compare) {
-		const [, key = "", operator, value = ""] = compare;
-		if (
-			value.length > 63 ||
-			!/^(|[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)$/.test(value)
-		)
-			throw badRequest(
-				`unable to parse requirement: values[0][${key}]: Invalid value: ${JSON.stringify(value)}: a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
-			);
-		if (operator === "!=") return (labels) => labels[key] !== value;
-		if (operator === ">" || operator === "<") {
-			const limit = Number(value);
-			return (labels) =>
-				key in labels &&
-				(operator === ">"
-					? Number(labels[key]) > limit
-					: Number(labels[key]) < limit);
-		}
+	const value =
+		tokens[0] === undefined || tokens[0] === ","
+			? ""
+			: (tokens.shift() as string);
+	if (isSymbol(value)) throw unable(value, "identifier");
+	check(key, [value]);
+	if (operator === "!=") return (labels) => labels[key] !== value;
+	if (operator === "=" || operator === "==")
 		return (labels) => labels[key] === value;
-	}
-	const exists = /^(!?)\s*([^\s!=<>(),]+)$/.exec(part);
-	if (exists) {
-		const [, not, key = ""] = exists;
-		return (labels) => Object.hasOwn(labels, key) !== Boolean(not);
-	}
-	throw badRequest(
-		`unable to parse requirement: found '${part}', expected: identifier (in ${JSON.stringify(whole)})`,
-	);
+	if (!/^-?\d+$/.test(value))
+		throw badRequest(
+			`unable to parse requirement: values[0]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, the value must be an integer`,
+		);
+	const greater = operator === ">" || operator === "gt";
+	return (labels) =>
+		/^-?\d+$/.test(labels[key] ?? "") &&
+		(greater
+			? Number(labels[key]) > Number(value)
+			: Number(labels[key]) < Number(value));
 }
 
-function splitOutsideParentheses(text: string): string[] {
-	return text.split(/,(?![^(]*\))/).filter((part) => part.trim() !== "");
+function parenthesised(
+	tokens: string[],
+	unable: (found: string | undefined, expected: string) => Error,
+): string[] {
+	const open = tokens.shift();
+	if (open !== "(") throw unable(open, "'('");
+	const values: string[] = [];
+	let last = ",";
+	for (;;) {
+		const token = tokens.shift();
+		if (token === ")") {
+			if (last === ",") values.push("");
+			return values;
+		}
+		if (token === undefined || (isSymbol(token) && token !== ","))
+			throw unable(token, "',', ')' or identifier");
+		if (token !== ",") values.push(token);
+		else if (last === ",") values.push("");
+		last = token;
+	}
+}
+
+function check(key: string, values: string[]): void {
+	for (const [index, value] of values.entries())
+		for (const why of labelValue(value))
+			throw badRequest(
+				`unable to parse requirement: values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${why}`,
+			);
 }
 
 /** One `field=value` or `field!=value` of a field selector. */
@@ -70,33 +119,24 @@ export interface FieldRequirement {
 	equal: boolean;
 }
 
-/** Parses a field selector; throws a BadRequest for syntax and for a field not in `known`. */
+/** Parses a field selector; throws a BadRequest for its syntax. */
 export function fieldSelector(
 	text: string | null | undefined,
-	known: (field: string) => boolean,
-): { requirements: FieldRequirement[]; matches: Selector } {
+): FieldRequirement[] {
 	const requirements: FieldRequirement[] = [];
 	for (const part of (text ?? "").split(/(?<!\\),/)) {
 		if (!part) continue;
-		const match = /^([^=!]+)(!=|==|=)(.*)$/.exec(part);
+		const match = /^(.*?)(!=|==|=)(.*)$/.exec(part);
 		if (!match)
 			throw badRequest(
-				`Unable to find ${JSON.stringify("fields")} that match label selector "", field selector ${JSON.stringify(text)}: invalid field selector: ${JSON.stringify(part)}`,
+				`invalid selector: '${text ?? ""}'; can't understand '${part}'`,
 			);
 		const [, field = "", operator, value = ""] = match;
-		if (!known(field)) throw badRequest(`field label not supported: ${field}`);
 		requirements.push({
 			field,
 			value: value.replace(/\\([,=\\])/g, "$1"),
 			equal: operator !== "!=",
 		});
 	}
-	return {
-		requirements,
-		matches: (fields) =>
-			requirements.every(
-				({ field, value, equal }) =>
-					((fields[field] ?? "") === value) === equal,
-			),
-	};
+	return requirements;
 }

@@ -96,7 +96,11 @@ async function route(
 		return sendJson(response, 201, answerReview(review, user, json), []);
 	}
 	const kind = context.kinds.find(parsed.group, parsed.version, parsed.plural);
-	if (!kind) return sendText(response, 404, "404 page not found\n");
+	if (!kind) {
+		if (context.kinds.all.some((one) => one.group === parsed.group))
+			throw noSuchResource();
+		return sendText(response, 404, "404 page not found\n");
+	}
 	const call: Call = {
 		kind,
 		request: parsed,
@@ -115,7 +119,8 @@ async function route(
 	if (parsed.verb === "watch")
 		return streamWatch(context, call, response, form, options.closing);
 	const body = await read(request);
-	const json = body && (await parseBody(body, typeFor(context)));
+	const json =
+		body && (await parseBody(body, typeFor(context), parsed.verb, kind.kind));
 	const contentType = request.headers["content-type"] ?? "";
 	if (parsed.verb === "list" && form !== "objects")
 		return sendJson(
@@ -148,15 +153,18 @@ function checkSubresource(kind: Kind, request: ResourceRequest): void {
 		return;
 	}
 	if (!(kind.subresources as string[]).includes(subresource))
-		throw new ApiError(
-			404,
-			"NotFound",
-			"the server could not find the requested resource",
-			{},
-		);
+		throw noSuchResource();
 	if (!["get", "update", "patch"].includes(verb))
 		throw methodNotSupported(kind, verb);
 }
+
+const noSuchResource = () =>
+	new ApiError(
+		404,
+		"NotFound",
+		"the server could not find the requested resource",
+		{},
+	);
 
 function listAs(context: Context, call: Call, form: Form): JsonObject {
 	const { items, metadata } = listObjects(context, call);

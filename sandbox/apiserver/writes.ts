@@ -8,6 +8,7 @@ import {
 	stringsAt,
 } from "./access.ts";
 import {
+	ApiError,
 	alreadyExists,
 	badRequest,
 	conflict,
@@ -47,7 +48,9 @@ export function createObject(
 	const meta = ensureObject(object, "metadata");
 	placeInNamespace(kind, request.namespace, meta);
 	if (stringAt(meta, "resourceVersion"))
-		throw badRequest(
+		throw new ApiError(
+			500,
+			"",
 			"resourceVersion should not be set on objects to be created",
 		);
 	kind.strategy.defaults?.(object);
@@ -128,7 +131,7 @@ export function updateObject(
 		throw conflict(
 			kind,
 			name,
-			`Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stringAt(oldMeta, "uid")}`,
+			`StorageError: invalid object, Code: 4, Key: /registry/${storagePath(kind)}/${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stringAt(oldMeta, "uid")}`,
 		);
 	checkRevision(kind, name, meta, oldMeta);
 	kind.strategy.defaults?.(object);
@@ -186,6 +189,17 @@ export function removeObject(
 	const last = read(kind, context.store.remove(kind.collection, key));
 	kind.strategy.released?.(last);
 	return last;
+}
+
+/** Where etcd would have the objects of a kind. */
+function storagePath(kind: Kind): string {
+	if (kind.custom) return `${kind.group}/${kind.plural}`;
+	const own: Record<string, string> = {
+		services: "services/specs",
+		endpoints: "services/endpoints",
+		nodes: "minions",
+	};
+	return own[kind.plural] ?? kind.plural;
 }
 
 function isFinalized(
@@ -321,6 +335,6 @@ export function checkName(call: Call, object: JsonObject): void {
 	const namespace = stringAt(object, "metadata", "namespace");
 	if (namespace && call.kind.namespaced && namespace !== call.request.namespace)
 		throw badRequest(
-			`the namespace of the object (${namespace}) does not match the namespace on the request (${call.request.namespace ?? ""})`,
+			"the namespace of the provided object does not match the namespace sent on the request",
 		);
 }

@@ -1,6 +1,5 @@
 import { ensureObject, objectAt, stringAt } from "../access.ts";
 import { ApiError, badRequest, type Cause, conflict } from "../api-error.ts";
-import { decodeAs, type FieldValidation } from "../body.ts";
 import {
 	type Answer,
 	type Call,
@@ -42,14 +41,9 @@ import { compare, merge, placesOf, removePlaces } from "./typed.ts";
  * Server-side apply: what the body says is set, what the same manager applied earlier and no longer says goes unless
  * somebody else owns it, and what others own with another value is a conflict unless `force` is set.
  */
-export function applyObject(
-	context: Context,
-	call: Call,
-	body: Json,
-	validation: FieldValidation,
-): Answer {
+export function applyObject(context: Context, call: Call, body: Json): Answer {
 	const { kind, request, query } = call;
-	const applied = readApplied(call, body, validation);
+	const applied = readApplied(call, body);
 	if (!query.get("fieldManager"))
 		throw invalidObject(
 			{ group: "meta.k8s.io", plural: "", kind: "PatchOptions" },
@@ -91,11 +85,7 @@ export function applyObject(
 }
 
 /** The body, checked but not filled up: only what it says counts. */
-function readApplied(
-	call: Call,
-	body: Json,
-	validation: FieldValidation,
-): JsonObject {
+function readApplied(call: Call, body: Json): JsonObject {
 	const { kind } = call;
 	if (!isObject(body)) throw badRequest("an applied object must be an object");
 	const apiVersion = stringAt(body, "apiVersion");
@@ -103,19 +93,40 @@ function readApplied(
 		throw badRequest(
 			`error decoding YAML: Object '${apiVersion ? "Kind" : "apiVersion"}' is missing in '${JSON.stringify(body)}'`,
 		);
-	if (apiVersion !== groupVersion(kind))
+	if (apiVersion !== groupVersion(kind) || body["kind"] !== kind.kind)
 		throw badRequest(
-			`Incorrect version specified in apply patch. Specified patch version: ${apiVersion}, expected: ${groupVersion(kind)}`,
+			`invalid object type: ${groupVersionKind(apiVersion, stringAt(body, "kind"))}`,
 		);
 	if (objectAt(body, "metadata")["managedFields"] !== undefined)
 		throw badRequest("metadata.managedFields must be nil");
 	checkName(call, body);
-	decodeAs(kind, body, validation, call.warn);
-	const declared = dropUndeclared(body, decode(kind.type, body));
+	const unknown: string[] = [];
+	const decoded = decode(kind.type, body, unknown);
+	if (unknown.length > 0) {
+		const meta = objectAt(body, "metadata");
+		const lines = unknown.map(
+			(path) => `.${path}: field not declared in schema`,
+		);
+		throw new ApiError(
+			500,
+			"",
+			`failed to create typed patch object (${stringAt(meta, "namespace")}/${stringAt(meta, "name")}; ${groupVersionKind(apiVersion, kind.kind)}): ${
+				lines.length === 1
+					? lines[0]
+					: `errors:\n${lines.map((line) => `  ${line}`).join("\n")}`
+			}`,
+		);
+	}
+	const declared = dropUndeclared(body, decoded);
 	const meta = ensureObject(declared, "metadata");
 	meta["name"] = call.request.name ?? "";
 	if (kind.namespaced) meta["namespace"] = call.request.namespace ?? "";
 	return declared;
+}
+
+/** As Go prints it: `/v1, Kind=Service`. */
+function groupVersionKind(apiVersion: string, kind: string): string {
+	return `${apiVersion.includes("/") ? apiVersion : `/${apiVersion}`}, Kind=${kind}`;
 }
 
 /** Fields the type does not have are left out; the values are the decoded ones. */
@@ -174,7 +185,7 @@ function merged(
 		subresource,
 		set: without(placesOf(type, applied).set, ignored),
 	};
-	const base = live ?? {};
+	const base = live ?? decode(type, {});
 	let object = merge(type, base, applied) as JsonObject;
 	if (previous) {
 		const owned = [...others, mine].reduce(

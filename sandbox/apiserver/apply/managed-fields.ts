@@ -2,7 +2,7 @@ import { objectAt, objectsAt, stringAt } from "../access.ts";
 import { type Call, type Context, timestamp } from "../context.ts";
 import { equal } from "../json.ts";
 import { groupVersion } from "../kinds.ts";
-import type { JsonObject } from "../schema/decode.ts";
+import { decode, type JsonObject } from "../schema/decode.ts";
 import {
 	difference,
 	emptySet,
@@ -126,7 +126,12 @@ export function trackUpdate(
 	const managers = reset ? [] : readManagers(takesGiven ? object : old);
 	delete objectAt(object, "metadata")["managedFields"];
 	const ignored = resetFields(call);
-	const { added, modified, removed } = compare(call.kind.type, old, object);
+	const type = call.kind.type;
+	const { added, modified, removed } = compare(
+		type,
+		old ?? decode(type, {}),
+		object,
+	);
 	const taken = without(union(added, modified), ignored);
 	const lost = without(removed, ignored);
 	for (const one of managers)
@@ -142,7 +147,8 @@ export function trackUpdate(
 				one.apiVersion === apiVersion &&
 				one.subresource === subresource,
 		);
-		const time = timestamp(context);
+		// The real server keeps no time for scale (registry/apps, ScaleREST).
+		const time = subresource === "scale" ? "" : timestamp(context);
 		if (mine) {
 			mine.set = union(mine.set, taken);
 			mine.time = time;

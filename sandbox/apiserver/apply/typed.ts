@@ -16,17 +16,24 @@ export const pathKey = (path: readonly string[]): string => path.join("\0");
 /** Nobody knows the type: maps are merged, lists replaced. */
 const deduced: Type = { kind: "any" };
 
-export function placesOf(type: Type, value: Json): Places {
+/** With `containers`, also the places of structs, maps and lists that hold others. */
+export function placesOf(type: Type, value: Json, containers = false): Places {
 	const result: Places = { set: emptySet(), leaves: new Map() };
-	walk(type, value, [], result);
+	walk(type, value, [], { ...result, containers });
 	return result;
 }
 
-function walk(type: Type, value: Json, path: string[], into: Places): void {
+function walk(
+	type: Type,
+	value: Json,
+	path: string[],
+	into: Places & { containers: boolean },
+): void {
 	const leaf = () => {
 		insert(into.set, path);
 		into.leaves.set(pathKey(path), value);
 	};
+	if (into.containers && path.length > 0) insert(into.set, path);
 	if (isObject(value) && !isAtomic(type)) {
 		for (const [key, item] of Object.entries(value)) {
 			const below = [...path, `f:${key}`];
@@ -91,8 +98,8 @@ export function compare(
 	before: Json | undefined,
 	after: Json,
 ): Comparison {
-	const old = placesOf(type, before ?? {});
-	const now = placesOf(type, after);
+	const old = placesOf(type, before ?? {}, true);
+	const now = placesOf(type, after, true);
 	const modified = emptySet();
 	for (const [key, value] of now.leaves) {
 		const was = old.leaves.get(key);

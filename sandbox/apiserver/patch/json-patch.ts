@@ -8,7 +8,7 @@ export function jsonPatch(document: JsonObject, patch: Json): JsonObject {
 		throw new ApiError(
 			400,
 			"BadRequest",
-			"error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch",
+			"error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
 		);
 	let result: Json = clone(document);
 	for (const operation of patch) {

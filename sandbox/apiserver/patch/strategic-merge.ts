@@ -1,5 +1,5 @@
 import { equal } from "../json.ts";
-import { badRequest } from "../api-error.ts";
+import { ApiError, badRequest } from "../api-error.ts";
 import { isObject, type Json, type JsonObject } from "../schema/decode.ts";
 import type { Field, StructType, Type } from "../schema/types.ts";
 
@@ -67,12 +67,10 @@ function mergeStruct(
 			);
 		else result[key] = value;
 	}
-	for (const [key, order] of Object.entries(patch)) {
-		if (!key.startsWith(elementOrder) || !Array.isArray(order)) continue;
-		const name = key.slice(elementOrder.length);
+	for (const [name, list] of Object.entries(result)) {
+		const order = patch[`${elementOrder}${name}`] ?? patch[name];
 		const field = type?.kind === "struct" ? type.fields.get(name) : undefined;
-		const list = result[name];
-		if (Array.isArray(list) && field?.merge)
+		if (Array.isArray(order) && Array.isArray(list) && field?.merge)
 			result[name] = inOrder(
 				list,
 				order,
@@ -127,13 +125,15 @@ const sameKey = (one: Json, other: JsonObject, key: string) =>
 	isObject(one) && equal(one[key], other[key]);
 
 function noMergeKey(item: JsonObject, key: string) {
-	return badRequest(
+	return new ApiError(
+		500,
+		"",
 		`map: ${goMap(item)} does not contain declared merge key: ${key}`,
 	);
 }
 
 /** A map as Go's %v prints it. */
-function goMap(value: Json): string {
+export function goMap(value: Json): string {
 	if (Array.isArray(value)) return `[${value.map(goMap).join(" ")}]`;
 	if (isObject(value))
 		return `map[${Object.keys(value)
@@ -143,7 +143,7 @@ function goMap(value: Json): string {
 	return value === null ? "<nil>" : String(value);
 }
 
-/** Items the patch orders stand in its order; items only the server has keep their place relative to their neighbours. */
+/** Items the patch names in its order, merged with the rest in the order they had (strategicpatch, mergeSortedSlice). */
 function inOrder(
 	list: Json[],
 	order: Json[],
@@ -153,19 +153,16 @@ function inOrder(
 	const identity = (item: Json) =>
 		JSON.stringify(key && isObject(item) ? (item[key] ?? null) : item);
 	const wanted = order.map(identity);
-	const ordered = list
-		.filter((item) => wanted.includes(identity(item)))
-		.sort((a, b) => wanted.indexOf(identity(a)) - wanted.indexOf(identity(b)));
-	const serverOrder = before.map(identity);
+	const server = before.map(identity);
+	const place = (item: Json) => wanted.indexOf(identity(item));
+	const named = list
+		.filter((item) => place(item) >= 0)
+		.sort((a, b) => place(a) - place(b));
+	const rest = list.filter((item) => place(item) < 0);
 	const result: Json[] = [];
-	const rest = list.filter((item) => !wanted.includes(identity(item)));
-	for (const item of ordered) {
-		const place = serverOrder.indexOf(identity(item));
-		while (
-			rest[0] !== undefined &&
-			place >= 0 &&
-			serverOrder.indexOf(identity(rest[0])) < place
-		)
+	for (const item of named) {
+		const own = server.indexOf(identity(item));
+		while (rest[0] !== undefined && own > server.indexOf(identity(rest[0])))
 			result.push(rest.shift() as Json);
 		result.push(item);
 	}

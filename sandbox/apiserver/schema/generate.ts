@@ -182,7 +182,7 @@ for (const name of wanted) {
 					: "merge"
 				: "",
 			merge.includes("retainKeys") ? "retainKeys" : "",
-			marker("default")[0] ? `=${marker("default")[0]}` : "",
+			marker("default")[0]?.startsWith('"') ? `=${marker("default")[0]}` : "",
 		].filter(Boolean);
 		const zero = json.includes("omitzero")
 			? "??"

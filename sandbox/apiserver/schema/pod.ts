@@ -164,9 +164,8 @@ VsphereVirtualDiskVolumeSource: volumePath 1 string; fsType? 2 string; storagePo
   storagePolicyID? 4 string
 QuobyteVolumeSource: registry 1 string; volume 2 string; readOnly? 3 bool; user? 4 string; group? 5 string;
   tenant? 6 string
-AzureDiskVolumeSource: diskName 1 string; diskURI 2 string;
-  cachingMode? 3 *string =ref(AzureDataDiskCachingReadWrite); fsType? 4 *string ="ext4";
-  readOnly? 5 *bool =false; kind? 6 *string =ref(AzureSharedBlobDisk)
+AzureDiskVolumeSource: diskName 1 string; diskURI 2 string; cachingMode? 3 *string; fsType? 4 *string ="ext4";
+  readOnly? 5 *bool; kind? 6 *string
 PhotonPersistentDiskVolumeSource: pdID 1 string; fsType? 2 string
 ProjectedVolumeSource: sources 1 []VolumeProjection; defaultMode? 2 *int32; defaultUser? 3 *int64
 PortworxVolumeSource: volumeID 1 string; fsType? 2 string; readOnly? 3 bool
@@ -206,7 +205,7 @@ ObjectFieldSelector@: apiVersion? 1 string; fieldPath 2 string
 ResourceFieldSelector@: containerName? 1 string; resource 2 string; divisor? 3 quantity
 ConfigMapKeySelector@: ~ 1 LocalObjectReference; key 2 string; optional? 3 *bool
 SecretKeySelector@: ~ 1 LocalObjectReference; key 2 string; optional? 3 *bool
-FileKeySelector@: volumeName 1 string; path 2 string; key 3 string; optional? 4 *bool =false
+FileKeySelector@: volumeName 1 string; path 2 string; key 3 string; optional? 4 *bool
 ExecAction: command? 1 []string
 HTTPGetAction: path? 1 string; port 2 intOrString; host? 3 string; scheme? 4 string; httpHeaders? 5 []HTTPHeader;
   protocol? 6 *string

@@ -124,6 +124,7 @@ export function structType(name: string): StructType {
 		wire: new Map(),
 		atomic: entry.atomic,
 	};
+	// Known before its fields are: a type may hold itself.
 	parsed.set(name, struct);
 	for (const text of entry.text.split(";")) {
 		const [head, number, typeName, ...flags] = text.trim().split(/\s+/);

@@ -258,7 +258,7 @@ export class ServiceAllocators {
 			const why =
 				refused === "allocated"
 					? "provided IP is already allocated"
-					: `the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${cidr.text}`;
+					: "the provided network does not match the current range";
 			throw invalidObject(subject, nameOf(service), [
 				invalid(
 					"spec.clusterIPs",

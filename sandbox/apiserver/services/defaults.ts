@@ -145,6 +145,7 @@ export function dropTypeDependent(service: JsonObject, old: JsonObject): void {
 		spec["externalTrafficPolicy"] === oldSpec["externalTrafficPolicy"]
 	)
 		delete spec["externalTrafficPolicy"];
+	if (!needsClusterIP(service)) delete spec["internalTrafficPolicy"];
 	if (typeOf(service) !== "LoadBalancer")
 		service["status"] = { ...objectAt(service, "status"), loadBalancer: {} };
 }

@@ -1,5 +1,19 @@
-import { objectAt, objectsAt, setDefault, stringAt } from "../access.ts";
-import { forbiddenField, invalid, required } from "../field-error.ts";
+import {
+	objectAt,
+	objectsAt,
+	setDefault,
+	stringAt,
+	stringsAt,
+} from "../access.ts";
+import {
+	duplicate,
+	type FieldError,
+	forbiddenField,
+	invalid,
+	notSupported,
+	required,
+} from "../field-error.ts";
+import { endpointIpErrors, familyOf } from "../services/ip.ts";
 import type { JsonObject } from "../schema/decode.ts";
 import type { Strategy } from "../strategy.ts";
 
@@ -23,13 +37,44 @@ export const endpointSliceStrategy: Strategy = {
 			if (port["name"] === undefined) port["name"] = "";
 		}
 	},
-	validate(object, old) {
-		const type = stringAt(object, "addressType");
-		if (old && type !== stringAt(old, "addressType"))
-			return [invalid("addressType", type, "field is immutable")];
-		return type ? [] : [required("addressType")];
-	},
+	validate: validateEndpointSlice,
 };
+
+/** The rules of discovery.k8s.io/v1 that a controller or a person is likely to break (pkg/apis/discovery/validation). */
+function validateEndpointSlice(
+	slice: JsonObject,
+	old: JsonObject | undefined,
+): FieldError[] {
+	const errors: FieldError[] = [];
+	const type = stringAt(slice, "addressType");
+	if (!type) errors.push(required("addressType"));
+	else if (!["FQDN", "IPv4", "IPv6"].includes(type))
+		errors.push(notSupported("addressType", type, ["FQDN", "IPv4", "IPv6"]));
+	if (old && type !== stringAt(old, "addressType"))
+		return [invalid("addressType", null, "field is immutable")];
+	for (const [index, endpoint] of objectsAt(slice, "endpoints").entries()) {
+		const at = `endpoints[${index}].addresses`;
+		const addresses = stringsAt(endpoint, "addresses");
+		if (addresses.length === 0) errors.push(required(at));
+		for (const [n, address] of addresses.entries()) {
+			if (type === "FQDN") continue;
+			if (familyOf(address) !== type)
+				errors.push(
+					invalid(`${at}[${n}]`, address, `must be an ${type} address`),
+				);
+			else
+				for (const why of endpointIpErrors(address))
+					errors.push(invalid(`${at}[${n}]`, address, why));
+		}
+	}
+	const names = new Set<string>();
+	for (const [index, port] of objectsAt(slice, "ports").entries()) {
+		const name = stringAt(port, "name");
+		if (names.has(name)) errors.push(duplicate(`ports[${index}].name`, name));
+		names.add(name);
+	}
+	return errors;
+}
 
 export const leaseStrategy: Strategy = { createOnUpdate: true };
 
