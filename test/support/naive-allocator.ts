@@ -245,7 +245,7 @@ function admits({ spec }: AddressPool, request: AddressRequest): boolean {
 
 function share(a: AddressRequest, b: AddressRequest): boolean {
 	const pods = ({ namespace, selector }: AddressRequest) =>
-		JSON.stringify([namespace, Object.entries(selector).sort()]);
+		[namespace, ...Object.entries(selector).map(String).sort(byText)].join();
 	return (
 		a.sharingKey !== undefined &&
 		a.sharingKey === b.sharingKey &&
@@ -254,4 +254,8 @@ function share(a: AddressRequest, b: AddressRequest): boolean {
 		(a.externalTrafficPolicy === "Cluster" ||
 			(Object.keys(a.selector).length > 0 && pods(a) === pods(b)))
 	);
+}
+
+function byText(a: string, b: string): number {
+	return a < b ? -1 : a > b ? 1 : 0;
 }

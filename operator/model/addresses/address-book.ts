@@ -72,6 +72,13 @@ interface Group {
 
 const noHolds: readonly Hold[] = [];
 
+/** What the holder has of `family`. */
+export function heldOf(holder: Holder, family: IPFamily): Holding | undefined {
+	for (const holding of holder.holdings)
+		if (holding.entry.address.family === family) return holding;
+	return undefined;
+}
+
 /** Who holds which address, and which are free; it decides nothing but whether an address can be had. */
 export class AddressBook {
 	/** By value; IPv4 as numbers, which a Map finds much faster than bigints. */

@@ -16,7 +16,15 @@ export interface AssignedAddress {
 	pool: string;
 }
 
-export interface Allocation {
+/** What a call did to others than the Service it is about. */
+export interface Effects {
+	/** Addresses that lost their last holder, in that order; some of `wake` may hold them already. */
+	freed: AssignedAddress[];
+	/** UIDs of waiting Services that got something they were waiting for, in the order they were served: older first. */
+	wake: string[];
+}
+
+export interface Allocation extends Effects {
 	/** True: it has all it asks for; with PreferDualStack one family is enough. */
 	ok: boolean;
 	/** What it holds now, in the order of its families; may be something even if not ok, for nothing is taken away early. */
@@ -25,10 +33,6 @@ export interface Allocation {
 	reasons: Reason[];
 	/** What is out of order with the addresses it holds and keeps: the pool is gone, no longer admits it, and the like. */
 	notices: Reason[];
-	/** Addresses nobody holds any more. */
-	freed: AssignedAddress[];
-	/** UIDs of waiting Services that got something they were waiting for, in the order they were served: older first. */
-	wake: string[];
 }
 
 export interface Claim {

@@ -12,27 +12,29 @@ import type { AddressRequest } from "./request.ts";
 const four = pool("four", "10.0.0.0/32");
 const six = pool("six", "2001:db8::/128");
 
-test.each<[AddressRequest["policy"], Pool[], boolean, string[]]>([
+test.each<[AddressRequest["policy"], string, Pool[], boolean, string[]]>([
 	[
 		"RequireDualStack",
+		"both",
 		[four, six],
 		true,
 		["10.0.0.0 of four", "2001:db8:: of six"],
 	],
-	["RequireDualStack", [four], false, []],
-	["RequireDualStack", [six], false, []],
+	["RequireDualStack", "IPv4 only", [four], false, []],
+	["RequireDualStack", "IPv6 only", [six], false, []],
 	[
 		"PreferDualStack",
+		"both",
 		[four, six],
 		true,
 		["10.0.0.0 of four", "2001:db8:: of six"],
 	],
-	["PreferDualStack", [four], true, ["10.0.0.0 of four"]],
-	["PreferDualStack", [six], true, ["2001:db8:: of six"]],
-	["PreferDualStack", [], false, []],
+	["PreferDualStack", "IPv4 only", [four], true, ["10.0.0.0 of four"]],
+	["PreferDualStack", "IPv6 only", [six], true, ["2001:db8:: of six"]],
+	["PreferDualStack", "no", [], false, []],
 ])(
-	"%s with the pools of row %# is served as far as its policy allows",
-	(policy, pools, ok, addresses) => {
+	"with %s and pools of %s addresses a Service gets what its policy allows",
+	(policy, _which, pools, ok, addresses) => {
 		const result = new Allocator(pools).allocate(
 			service("a", { ...both, policy }),
 		);

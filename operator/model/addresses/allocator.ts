@@ -6,6 +6,7 @@ import {
 	type Hold,
 	type Holder,
 	type Holding,
+	heldOf,
 } from "./address-book.ts";
 import type {
 	Adoption,
@@ -13,6 +14,7 @@ import type {
 	AllocatorOptions,
 	AssignedAddress,
 	Claim,
+	Effects,
 	PoolChange,
 	Snapshot,
 } from "./allocation.ts";
@@ -89,31 +91,31 @@ export class Allocator {
 	allocate(request: AddressRequest): Allocation {
 		const changes = new Changes();
 		const { ok, reasons } = this.#bring(request, changes);
-		const wake = this.#serve(changes);
+		const { freed, wake } = this.#effects(changes);
 		const holder = this.#holders.get(request.uid);
 		return {
 			ok,
 			addresses: holder ? this.#assigned(holder) : [],
 			reasons,
 			notices: holder ? this.#notices(holder) : [],
-			freed: changes.freed,
+			freed,
 			wake,
 		};
 	}
 
 	/** The Service needs nothing any more. */
-	release(uid: string): Pick<Allocation, "freed" | "wake"> {
+	release(uid: string): Effects {
 		const changes = new Changes();
 		this.#waiting.leave(uid);
 		const holder = this.#holders.get(uid);
 		for (const { entry } of [...(holder?.holdings ?? [])])
 			this.#leave(holder as Holder, entry, changes);
 		this.#holders.delete(uid);
-		return { wake: this.#serve(changes), freed: changes.freed };
+		return this.#effects(changes);
 	}
 
 	/** Puts other pools in place of all there are. Every holder keeps its addresses. */
-	setPools(pools: readonly Pool[]): { changed: PoolChange[]; wake: string[] } {
+	setPools(pools: readonly Pool[]): Effects & { changed: PoolChange[] } {
 		const before = this.#standings();
 		this.#book.setPools(pools);
 		const changed: PoolChange[] = [];
@@ -131,25 +133,26 @@ export class Allocator {
 		const changes = new Changes();
 		const woken = this.#waiting
 			.all()
-			.filter((waiter) => this.#retry(waiter, changes))
+			.filter(({ request }) => this.#bring(request, changes).gained)
 			.map(({ request }) => request.uid);
-		return { changed, wake: [...new Set([...woken, ...this.#serve(changes)])] };
+		const { freed, wake } = this.#effects(changes);
+		return { changed, freed, wake: [...new Set([...woken, ...wake])] };
 	}
 
 	/** Keeps an address out of use, or for one Service. Who holds it now keeps it; the hold counts once it is free. */
-	hold(address: IpAddress, hold: Hold): { wake: string[] } {
+	hold(address: IpAddress, hold: Hold): Effects {
 		const changes = new Changes();
 		this.#book.hold(address, hold);
 		if (hold.for) changes.heldFor(hold.for.namespace, hold.for.name);
-		return { wake: this.#serve(changes) };
+		return this.#effects(changes);
 	}
 
 	/** Ends the hold of that code. */
-	unhold(address: IpAddress, code: string): { wake: string[] } {
+	unhold(address: IpAddress, code: string): Effects {
 		const changes = new Changes();
 		const entry = this.#book.entry(address);
 		if (entry && this.#book.unhold(address, code)) changes.available(entry);
-		return { wake: this.#serve(changes) };
+		return this.#effects(changes);
 	}
 
 	/** What a Service holds. */
@@ -307,6 +310,11 @@ export class Allocator {
 		}
 	}
 
+	#effects(changes: Changes): Effects {
+		const wake = this.#serve(changes);
+		return { freed: changes.freed, wake };
+	}
+
 	/** Gives what became available to those who wait for it, the oldest first, until nobody can use it. */
 	#serve(changes: Changes): string[] {
 		if (this.#waiting.size === 0) return [];
@@ -323,14 +331,10 @@ export class Allocator {
 					oldest = { waiter, offer };
 			}
 			if (!oldest) return [...woken];
-			oldest.offer.tried = oldest.waiter.request;
-			if (this.#retry(oldest.waiter, changes))
-				woken.add(oldest.waiter.request.uid);
+			const { request } = oldest.waiter;
+			oldest.offer.tried = request;
+			if (this.#bring(request, changes).gained) woken.add(request.uid);
 		}
-	}
-
-	#retry({ request }: Waiter, changes: Changes): boolean {
-		return this.#bring(request, changes).gained;
 	}
 
 	#assigned(holder: Holder): AssignedAddress[] {
@@ -371,12 +375,6 @@ export class Allocator {
 				});
 		return standings;
 	}
-}
-
-function heldOf(holder: Holder, family: IPFamily): Holding | undefined {
-	for (const holding of holder.holdings)
-		if (holding.entry.address.family === family) return holding;
-	return undefined;
 }
 
 /** The Service asks for another address or pool than it has. */

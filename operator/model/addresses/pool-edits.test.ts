@@ -16,6 +16,7 @@ test("growing a pool serves who waited, the oldest first", () => {
 	);
 	expect(allocator.setPools([pool("p", "10.0.0.0-10.0.0.2")])).toEqual({
 		changed: [],
+		freed: [],
 		wake: ["b", "c"],
 	});
 });
