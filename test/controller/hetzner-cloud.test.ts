@@ -623,6 +623,52 @@ describe("a balancer that is there", () => {
 		expect(calls).toEqual([]);
 	});
 
+	it("restricts clients and keeps them at a target where the cloud can, and takes both back by name", async () => {
+		on("GET", "/v1/fairlead/capabilities").reply(200, {
+			capabilities: { source_ranges: true, affinity: true },
+		});
+		fill([balancer]);
+		await provider.ensure(desired, signal);
+		calls = [];
+		const path = "/v1/load_balancers/7/actions/update_service";
+		on("POST", path, {
+			...service(80, 30080),
+			source_ranges: ["10.0.0.0/8"],
+			affinity_seconds: 60,
+		}).reply(201, { action: action(2, "update_service", "success") });
+		await provider.ensure(
+			{ ...desired, sourceRanges: ["10.0.0.0/8"], affinitySeconds: 60 },
+			signal,
+		);
+		on("POST", path, {
+			...service(80, 30080),
+			source_ranges: [],
+			affinity_seconds: null,
+		}).reply(201, { action: action(3, "update_service", "success") });
+		await provider.ensure(desired, signal);
+		expect(calls).toEqual([`POST ${path}`, `POST ${path}`]);
+	});
+
+	it("loses a port that is to be restricted where the cloud cannot restrict clients, rather than stay open to everybody", async () => {
+		await started();
+		const path = "/v1/load_balancers/7";
+		on("POST", `${path}/actions/delete_service`, { listen_port: 80 }).reply(
+			201,
+			{ action: action(2, "delete_service", "success") },
+		);
+		const listed = { ...labels, "fairlead.dev/owns-0": "s41_s42" };
+		on("PUT", path, { name: identity.name, labels: listed }).reply(200, {
+			load_balancer: { ...balancer, labels: listed, services: [] },
+		});
+		const seen = await provider.ensure(
+			{ ...desired, sourceRanges: ["10.0.0.0/8"] },
+			signal,
+		);
+		expect(seen.ports).toMatchObject([
+			{ port: 80, state: "Refused", reason: "UnsupportedSourceRanges" },
+		]);
+	});
+
 	it("waits without an error while the cloud has it locked", async () => {
 		await started();
 		on("POST", "/v1/load_balancers/7/actions/update_service").reply(423, {
