@@ -1,0 +1,219 @@
+/** @import { Hop, Path } from "./path.js" */
+
+/**
+ * @typedef {object} Box
+ * @property {string} id
+ * @property {"address" | "listener" | "target" | "more"} kind
+ * @property {number} x
+ * @property {number} y
+ * @property {number} width
+ * @property {string} title
+ * @property {string} note
+ * @property {Hop | null} hop
+ */
+
+/**
+ * @typedef {object} Edge
+ * @property {string} id
+ * @property {string} d An SVG path.
+ * @property {Hop | null} hop The target it leads to.
+ */
+
+/** @typedef {{ width: number, height: number, boxes: Box[], edges: Edge[] }} Drawing */
+
+export const boxHeight = 46;
+const gap = 12;
+/** Narrower than this, the path runs down the page instead of across it. */
+const wideEnough = 600;
+/** More targets than these are left to the table. */
+const drawn = 8;
+
+/**
+ * Where everything of a path stands in a drawing so many pixels wide.
+ *
+ * @param {Path} path
+ * @param {number} width
+ * @returns {Drawing}
+ */
+export function layOut(path, width) {
+	return width >= wideEnough ? across(path, width) : down(path, width);
+}
+
+/** @param {Path} path @param {number} width @returns {Drawing} */
+function across(path, width) {
+	const space = Math.max(40, Math.min(110, width * 0.09));
+	const inner = width - 2 * space;
+	const widths = [inner * 0.29, inner * 0.31, inner * 0.4];
+	const [first = 0, second = 0, third = 0] = widths;
+	const entries = entriesOf(path);
+	const ends = endsOf(path);
+	const rows = Math.max(entries.length, ends.length, 1);
+	const height = rows * boxHeight + (rows - 1) * gap;
+	const column = (
+		/** @type {Omit<Box, "x" | "y" | "width">[]} */ boxes,
+		/** @type {number} */ x,
+		/** @type {number} */ boxWidth,
+	) => {
+		const tall = boxes.length * boxHeight + (boxes.length - 1) * gap;
+		return boxes.map((box, i) => ({
+			...box,
+			x,
+			y: (height - tall) / 2 + i * (boxHeight + gap),
+			width: boxWidth,
+		}));
+	};
+	const left = column(entries, 0, first);
+	const [middle] = column([gateOf(path)], first + space, second);
+	const right = column(ends, first + second + 2 * space, third);
+	if (middle === undefined) return { width, height, boxes: [], edges: [] };
+	return {
+		width,
+		height,
+		boxes: [...left, middle, ...right],
+		edges: [
+			...left.map((box) => ({
+				id: box.id,
+				d: curve(endOf(box), startOf(middle)),
+				hop: null,
+			})),
+			...right.map((box) => ({
+				id: box.id,
+				d: curve(endOf(middle), startOf(box)),
+				hop: box.hop,
+			})),
+		],
+	};
+}
+
+/** @param {Path} path @param {number} width @returns {Drawing} */
+function down(path, width) {
+	const inset = 28;
+	let y = 0;
+	/** @param {Omit<Box, "x" | "y" | "width">} box @param {number} x @returns {Box} */
+	const place = (box, x) => {
+		const placed = { ...box, x, y, width: width - x };
+		y += boxHeight + gap;
+		return placed;
+	};
+	const left = entriesOf(path).map((box) => place(box, 0));
+	y += gap;
+	const middle = place(gateOf(path), 0);
+	y += gap;
+	const right = endsOf(path).map((box) => place(box, inset));
+	const last = left.at(-1);
+	const trunk = inset / 2;
+	return {
+		width,
+		height: y - gap,
+		boxes: [...left, middle, ...right],
+		edges: [
+			...(last
+				? [
+						{
+							id: last.id,
+							d: `M${trunk} ${last.y + boxHeight}V${middle.y}`,
+							hop: null,
+						},
+					]
+				: []),
+			...right.map((box) => ({
+				id: box.id,
+				d: `M${trunk} ${middle.y + boxHeight}V${box.y + boxHeight / 2 - 8}q0 8 8 8H${inset}`,
+				hop: box.hop,
+			})),
+		],
+	};
+}
+
+/** @param {Path} path @returns {Omit<Box, "x" | "y" | "width">[]} */
+function entriesOf({ addresses }) {
+	if (addresses.length === 0)
+		return [
+			{
+				id: "address-none",
+				kind: "more",
+				title: "no address",
+				note: "public interface off",
+				hop: null,
+			},
+		];
+	return addresses.map((address) => ({
+		id: `address-${address}`,
+		kind: "address",
+		title: address,
+		note: address.includes(":") ? "IPv6 address" : "IPv4 address",
+		hop: null,
+	}));
+}
+
+/** @param {Path} path @returns {Omit<Box, "x" | "y" | "width">} */
+function gateOf({ listener }) {
+	const proxy = listener.proxyProtocol ? ", PROXY protocol" : "";
+	return {
+		id: `listener-${listener.port}`,
+		kind: "listener",
+		title: `${listener.protocol} ${listener.port} → ${listener.destinationPort}`,
+		note: `listener ${listener.state}${proxy}`,
+		hop: null,
+	};
+}
+
+/** @param {Path} path @returns {Omit<Box, "x" | "y" | "width">[]} */
+function endsOf({ hops }) {
+	if (hops.length === 0)
+		return [
+			{
+				id: "target-none",
+				kind: "more",
+				title: "no targets",
+				note: "nodes are added as targets",
+				hop: null,
+			},
+		];
+	const more = hops.length - drawn;
+	/** @type {Omit<Box, "x" | "y" | "width">[]} */
+	const boxes = hops.slice(0, drawn).map((hop) => ({
+		id: `target-${hop.key}`,
+		kind: "target",
+		title: hop.name,
+		note: hop.to ?? hop.problem ?? "no address",
+		hop,
+	}));
+	if (more > 0)
+		boxes.push({
+			id: "target-more",
+			kind: "more",
+			title: `and ${more} more`,
+			note: "in the table of targets",
+			hop: null,
+		});
+	return boxes;
+}
+
+/** @param {Box} box */
+const endOf = (box) => ({ x: box.x + box.width, y: box.y + boxHeight / 2 });
+/** @param {Box} box */
+const startOf = (box) => ({ x: box.x, y: box.y + boxHeight / 2 });
+
+/** @param {{ x: number, y: number }} from @param {{ x: number, y: number }} to */
+function curve(from, to) {
+	const bend = (to.x - from.x) / 2;
+	return `M${round(from.x)} ${round(from.y)}C${round(from.x + bend)} ${round(from.y)} ${round(to.x - bend)} ${round(to.y)} ${round(to.x)} ${round(to.y)}`;
+}
+
+/** @param {number} value */
+const round = (value) => Math.round(value * 10) / 10;
+
+/**
+ * Text that fits so many pixels in the drawing's monospaced 13 px type, cut in the middle: both ends of an address or
+ * a node name tell.
+ *
+ * @param {string} text
+ * @param {number} pixels
+ */
+export function fit(text, pixels) {
+	const room = Math.max(4, Math.floor(pixels / 7.9));
+	if (text.length <= room) return text;
+	const head = Math.ceil((room - 1) / 2);
+	return `${text.slice(0, head)}…${text.slice(text.length - (room - 1 - head))}`;
+}

@@ -1,0 +1,73 @@
+import { type Response, Router } from "express";
+import { loadAssets } from "./assets.ts";
+import type { Explain, PendingAnswer } from "./pending.ts";
+
+export interface DashboardOptions {
+	/** Says which Services wait and why. Without it the page says that it cannot know, and how to enable it. */
+	explain?: Explain;
+}
+
+/**
+ * The live page of the fake cloud: `GET /`, its files under `/assets/`, and `GET /dashboard/pending`. Mount it at the
+ * root, beside `/fairlead/state`, `/fairlead/events` and `/fairlead/faults` (live.ts), which the page calls on its own
+ * origin. Files are read once, here.
+ *
+ * @throws when a file of the page or a package it needs is missing.
+ */
+export function dashboard({ explain }: DashboardOptions = {}): Router {
+	const assets = loadAssets();
+	const router = Router();
+	const page = assets.get("index.html");
+	if (page === undefined) throw new Error("the dashboard has no index.html");
+	assets.delete("index.html");
+
+	router.get("/", (_request, response) => {
+		guard(response).type(page.type).send(page.body);
+	});
+	router.get("/assets/*path", (request, response, next) => {
+		const asset = assets.get(request.params.path.join("/"));
+		if (asset === undefined) return next();
+		guard(response).type(asset.type).send(asset.body);
+	});
+	router.get("/dashboard/pending", async (_request, response) => {
+		guard(response);
+		if (explain === undefined)
+			return void response.json({ known: false } satisfies PendingAnswer);
+		try {
+			const services = await explain();
+			response.json({ known: true, services } satisfies PendingAnswer);
+		} catch (error) {
+			response.status(502).json({
+				error: {
+					code: "cluster_unavailable",
+					message: error instanceof Error ? error.message : String(error),
+				},
+			});
+		}
+	});
+	return router;
+}
+
+/** Nothing from elsewhere, nothing inline, no framing; browsers ask again whether a file changed. */
+const contentSecurityPolicy = [
+	"default-src 'none'",
+	"script-src 'self'",
+	"style-src 'self'",
+	"connect-src 'self'",
+	"img-src 'self' data:",
+	"base-uri 'none'",
+	"form-action 'none'",
+	"frame-ancestors 'none'",
+	"require-trusted-types-for 'script'",
+	"trusted-types 'none'",
+].join("; ");
+
+const guard = (response: Response): Response =>
+	response.set({
+		"Content-Security-Policy": contentSecurityPolicy,
+		"X-Content-Type-Options": "nosniff",
+		"Referrer-Policy": "no-referrer",
+		"Cross-Origin-Opener-Policy": "same-origin",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Cache-Control": "no-cache",
+	});
