@@ -232,3 +232,27 @@ export type FaultEffect =
 			resource: "load_balancer" | "server" | "network";
 			limit: number;
 	  };
+
+/**
+ * Something done behind a client's back, as if by another in the cloud's console: `POST /fairlead/edits`. It is done at
+ * once, whether an action runs on the resource or not, and answered with the state of the resource afterwards:
+ * `{"balancer": LiveBalancer | null}` or `{"server": LiveServer | null}`, null when it is gone.
+ */
+export interface Edit {
+	/** Of a balancer or a server. */
+	id: number;
+	edit:
+		| { do: "delete" }
+		| { do: "update"; name?: string; labels?: Record<string, string> }
+		| { do: "delete_service"; port: number }
+		/** The key of a LiveTarget that was added by itself, not by a label selector. */
+		| { do: "remove_target"; key: string }
+		| {
+				do: "change_algorithm";
+				algorithm: "round_robin" | "least_connections";
+		  }
+		| { do: "change_protection"; on: boolean }
+		| { do: "set_public_interface"; on: boolean }
+		/** Of a server. */
+		| { do: "set_status"; status: "running" | "off" };
+}
