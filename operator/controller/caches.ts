@@ -90,8 +90,12 @@ export class Caches {
 		trim?: (object: T) => T,
 	): Store<T> {
 		const { client, clock, random } = this.#options;
-		const log = this.#options.log.child({ resource: resource.plural });
-		const store = new Store<T>({ clock, log, ...(trim ? { trim } : {}) });
+		const { log } = this.#options;
+		const store = new Store<T>({
+			clock,
+			log: log.child({ resource: resource.plural }),
+			...(trim ? { trim } : {}),
+		});
 		this.#reflectors.set(
 			resource.plural,
 			new Reflector<T>({

@@ -1,0 +1,58 @@
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { parseTokenFile, type Token } from "../../fake-cloud/api/tokens.ts";
+import { dashboard } from "../../fake-cloud/dashboard/router.ts";
+import { startFakeCloud } from "../../fake-cloud/server.ts";
+import { FairleadError } from "../../operator/errors.ts";
+import type { fakeCloudFlags } from "../config.ts";
+import type { FlagValues } from "../flags.ts";
+import { type Runtime, stopped } from "../runtime.ts";
+
+export async function fakeCloud(
+	flags: FlagValues<typeof fakeCloudFlags>,
+	runtime: Runtime,
+): Promise<void> {
+	const { clock, random, stdout } = runtime;
+	const log = await runtime.createLog(flags["log-level"]);
+	const file = flags["token-file"];
+	const tokens: Token[] =
+		file === undefined
+			? [{ token: randomBytes(24).toString("hex") }]
+			: await readTokens(file);
+	const cloud = await startFakeCloud({
+		host: flags.listen.host,
+		port: flags.listen.port,
+		dataDir: flags.data ?? ":memory:",
+		pages: dashboard(),
+		doorPort: flags.door ?? 0,
+		tokens,
+		clock,
+		random,
+		log,
+	});
+	stdout("Fairlead's fake cloud");
+	stdout("");
+	stdout(`  dashboard  ${cloud.url}/`);
+	stdout(`  API        ${cloud.url}/v1`);
+	stdout(`  door       socks5h://${cloud.door}`);
+	if (file === undefined) stdout(`  token      ${tokens[0]?.token}`);
+	stdout(
+		`  data       ${flags.data ?? "in memory, forgotten at the end (keep it with --data DIR)"}`,
+	);
+	await stopped(runtime);
+	await cloud.close();
+}
+
+async function readTokens(file: string): Promise<Token[]> {
+	let content: string;
+	try {
+		content = await readFile(file, "utf8");
+	} catch (cause) {
+		throw new FairleadError(
+			"FlagInvalid",
+			`--token-file ${file}: ${(cause as Error).message}`,
+			{ cause },
+		);
+	}
+	return parseTokenFile(content);
+}
