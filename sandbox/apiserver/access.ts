@@ -71,3 +71,8 @@ export function ensureObject(to: JsonObject, key: string): JsonObject {
 	to[key] = made;
 	return made;
 }
+
+/** A value as text, for messages: strings as they are. */
+export function textOf(value: Json | undefined): string {
+	return typeof value === "string" ? value : JSON.stringify(value ?? null);
+}

@@ -22,7 +22,7 @@ export interface Call {
 	/** Who is named in managedFields if the request does not say. */
 	userAgent: string;
 	/** Adds a Warning header. */
-	warn(text: string): void;
+	warn: (text: string) => void;
 }
 
 export interface Answer {

@@ -1,4 +1,4 @@
-import { objectAt, objectsAt, stringAt, stringsAt } from "./access.ts";
+import { objectAt, objectsAt, stringAt, stringsAt, textOf } from "./access.ts";
 import type { JsonObject } from "./schema/decode.ts";
 
 /** Whether labels satisfy a metav1.LabelSelector; an empty selector matches everything. */
@@ -26,7 +26,7 @@ export function matchesLabelSelector(
 /** As metav1.FormatLabelSelector prints it. */
 export function formatLabelSelector(selector: JsonObject): string {
 	const parts = Object.entries(objectAt(selector, "matchLabels")).map(
-		([key, value]) => ({ key, text: `${key}=${String(value)}` }),
+		([key, value]) => ({ key, text: `${key}=${textOf(value)}` }),
 	);
 	for (const expression of objectsAt(selector, "matchExpressions")) {
 		const key = stringAt(expression, "key");

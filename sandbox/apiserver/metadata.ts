@@ -5,6 +5,7 @@ import {
 	stringAt,
 	stringMapAt,
 	stringsAt,
+	textOf,
 	valueAt,
 } from "./access.ts";
 import {
@@ -111,7 +112,7 @@ export function validateLabels(labels: JsonObject, at: string): FieldError[] {
 	const errors: FieldError[] = [];
 	for (const [key, value] of Object.entries(labels)) {
 		for (const why of qualifiedName(key)) errors.push(invalid(at, key, why));
-		for (const why of labelValue(String(value)))
+		for (const why of labelValue(textOf(value)))
 			errors.push(invalid(at, value, why));
 	}
 	return errors;

@@ -1,50 +1,13 @@
-import { objectAt, objectsAt, stringAt } from "./access.ts";
+import { listAt, objectAt, objectsAt, stringAt } from "./access.ts";
 import { startTestServer, type TestServer } from "./test-server.ts";
 
 let api: TestServer;
 beforeAll(async () => {
-	api = await startTestServer({ crds: [widgets] });
+	api = await startTestServer();
 });
 afterAll(() => api.close());
 
 const services = "/api/v1/namespaces/default/services";
-const widgets = {
-	metadata: { name: "widgets.example.com" },
-	spec: {
-		group: "example.com",
-		scope: "Cluster",
-		names: { plural: "widgets", kind: "Widget", shortNames: ["wi"] },
-		versions: [
-			{
-				name: "v1",
-				served: true,
-				storage: true,
-				subresources: { status: {} },
-				schema: {
-					openAPIV3Schema: {
-						type: "object",
-						required: ["spec"],
-						properties: {
-							spec: {
-								type: "object",
-								required: ["size"],
-								properties: {
-									size: { type: "integer", minimum: 1 },
-									color: { type: "string", default: "red" },
-								},
-							},
-							status: {
-								type: "object",
-								"x-kubernetes-preserve-unknown-fields": true,
-							},
-						},
-					},
-				},
-			},
-		],
-	},
-};
-
 const service = (name: string, spec: object = {}) => ({
 	apiVersion: "v1",
 	kind: "Service",
@@ -332,7 +295,7 @@ test("kubectl's table of Services shows the external address", async () => {
 	});
 	const names = objectsAt(body, "columnDefinitions").map((one) => one["name"]);
 	const [row] = objectsAt(body, "rows");
-	expect((row?.["cells"] as string[])[names.indexOf("External-IP")]).toBe(
+	expect(listAt(row, "cells")[names.indexOf("External-IP")]).toBe(
 		"203.0.113.9",
 	);
 });
@@ -369,45 +332,5 @@ test("an event is one object under both its API versions", async () => {
 		message: "done",
 		involvedObject: { name: "web" },
 		reportingComponent: "fairlead",
-	});
-});
-
-describe("a kind that a CustomResourceDefinition adds", () => {
-	const path = "/apis/example.com/v1/widgets";
-	const widget = (name: string, spec: object) => ({
-		apiVersion: "example.com/v1",
-		kind: "Widget",
-		metadata: { name },
-		spec,
-	});
-
-	test("is defaulted, pruned and validated by its schema", async () => {
-		const made = await api.call("POST", path, widget("w", { size: 1, odd: 2 }));
-		expect(made.code).toBe(201);
-		expect(made.body["spec"]).toEqual({ size: 1, color: "red" });
-		const refused = await api.call("POST", path, widget("x", { size: 0 }));
-		expect(refused.code).toBe(422);
-		expect(refused.body["message"]).toBe(
-			'Widget.example.com "x" is invalid: spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1',
-		);
-	});
-
-	test("counts changes of its spec, and not of its status, as generations", async () => {
-		await api.call("POST", path, widget("g", { size: 1 }));
-		await api.patch("merge", `${path}/g/status`, { status: { ok: true } });
-		const { body } = await api.patch("merge", `${path}/g`, {
-			spec: { size: 2 },
-		});
-		expect(objectAt(body, "metadata")["generation"]).toBe(2);
-		expect(body["status"]).toEqual({ ok: true });
-	});
-
-	test("is found by discovery", async () => {
-		const { body } = await api.call("GET", "/apis/example.com/v1");
-		expect(objectsAt(body, "resources")[0]).toMatchObject({
-			name: "widgets",
-			shortNames: ["wi"],
-			namespaced: false,
-		});
 	});
 });

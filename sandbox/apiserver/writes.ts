@@ -259,9 +259,10 @@ function keepSystemFields(meta: JsonObject, old: JsonObject): void {
 /** A change of nothing but the times of managedFields is no change. */
 function withoutTimes(object: JsonObject): JsonObject {
 	const meta = objectAt(object, "metadata");
-	const entries = objectsAt(meta, "managedFields").map(
-		({ time: _, ...rest }) => rest,
-	);
+	const entries = objectsAt(meta, "managedFields").map((entry) => ({
+		...entry,
+		time: "",
+	}));
 	return { ...object, metadata: { ...meta, managedFields: entries } };
 }
 

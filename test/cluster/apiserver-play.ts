@@ -1,5 +1,5 @@
 import { request } from "node:https";
-import type { Row, Step } from "./apiserver-requests.ts";
+import type { Row, Step } from "./apiserver-step.ts";
 
 /** An API server, and who asks it. */
 export interface Endpoint {

@@ -11,7 +11,7 @@ import { since } from "../columns.ts";
 import { type Context, timestamp } from "../context.ts";
 import type { FieldError } from "../field-error.ts";
 import type { Kind } from "../kinds.ts";
-import type { Json, JsonObject } from "../schema/decode.ts";
+import type { JsonObject } from "../schema/decode.ts";
 import type { Strategy } from "../strategy.ts";
 import { jsonPath } from "./json-path.ts";
 import { applyDefaults, validateSchema } from "./schema-rules.ts";
@@ -155,10 +155,10 @@ function strategyOf(
 		...(Object.keys(scale).length > 0
 			? {
 					scale: {
-						replicas: dotted(scale["specReplicasPath"]),
-						statusReplicas: dotted(scale["statusReplicasPath"]),
+						replicas: dotted(stringAt(scale, "specReplicasPath")),
+						statusReplicas: dotted(stringAt(scale, "statusReplicasPath")),
 						...(scale["labelSelectorPath"]
-							? { selector: dotted(scale["labelSelectorPath"]) }
+							? { selector: dotted(stringAt(scale, "labelSelectorPath")) }
 							: {}),
 					},
 				}
@@ -166,10 +166,7 @@ function strategyOf(
 	};
 }
 
-const dotted = (path: Json | undefined) =>
-	String(path ?? "")
-		.split(".")
-		.filter(Boolean);
+const dotted = (path: string) => path.split(".").filter(Boolean);
 
 function columnsOf(version: JsonObject): Columns {
 	const given = objectsAt(version, "additionalPrinterColumns");

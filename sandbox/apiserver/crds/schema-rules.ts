@@ -125,7 +125,7 @@ function checkString(
 	at: string,
 	errors: FieldError[],
 ): void {
-	const length = [...value].length;
+	const length = Array.from(value).length;
 	const max = schema["maxLength"];
 	const min = schema["minLength"];
 	if (typeof max === "number" && length > max) errors.push(tooLong(at, max));

@@ -1,3 +1,4 @@
+import { textOf } from "../access.ts";
 import { clone, equal } from "../json.ts";
 import { ApiError } from "../api-error.ts";
 import { isObject, type Json, type JsonObject } from "../schema/decode.ts";
@@ -42,12 +43,12 @@ function apply(document: Json, operation: JsonObject): Json {
 			return document;
 		}
 		case "move": {
-			const from = String(operation["from"]);
+			const from = textOf(operation["from"]);
 			const taken = remove(document, from);
 			return add(taken.document, path, taken.value);
 		}
 		case "copy": {
-			const value = read(document, String(operation["from"]));
+			const value = read(document, textOf(operation["from"]));
 			return add(document, path, clone(value));
 		}
 		default:

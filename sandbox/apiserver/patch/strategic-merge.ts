@@ -1,3 +1,4 @@
+import { textOf } from "../access.ts";
 import { equal } from "../json.ts";
 import { ApiError, badRequest } from "../api-error.ts";
 import { isObject, type Json, type JsonObject } from "../schema/decode.ts";
@@ -29,7 +30,7 @@ function mergeStruct(
 	if (directive === "delete") return {};
 	if (directive !== undefined && directive !== "merge")
 		throw badRequest(
-			`unknown patch type: ${String(directive)} in map: ${JSON.stringify(patch)}`,
+			`unknown patch type: ${textOf(directive)} in map: ${JSON.stringify(patch)}`,
 		);
 	let result: JsonObject = { ...document };
 	const retain = patch["$retainKeys"];

@@ -6,6 +6,7 @@ import type { Transaction } from "../strategy.ts";
 import { clusterIPErrors } from "./cluster-ip-fields.ts";
 import { type Cidr, type Family, familyOf, formatIp, parseIp } from "./ip.ts";
 import { NumberPool, type Refusal, staticBand } from "./number-pool.ts";
+import { Takings } from "./takings.ts";
 import {
 	allocatesNodePorts,
 	clusterIPsOf,
@@ -371,43 +372,6 @@ export class ServiceAllocators {
 		return refused === "allocated"
 			? "provided port is already allocated"
 			: `provided port is not in the valid range. The range of valid ports is ${this.#range}`;
-	}
-}
-
-/** What one request has taken and will give back. */
-class Takings implements Transaction {
-	readonly dryRun: boolean;
-	#taken: [NumberPool, bigint][] = [];
-	#released: [NumberPool, bigint][] = [];
-
-	constructor(dryRun: boolean) {
-		this.dryRun = dryRun;
-	}
-
-	one(pool: NumberPool, number: bigint): Refusal | undefined {
-		const refused = pool.take(number);
-		if (!refused) this.#taken.push([pool, number]);
-		return refused;
-	}
-
-	any(pool: NumberPool): bigint | undefined {
-		const number = pool.next();
-		if (number !== undefined) this.#taken.push([pool, number]);
-		return number;
-	}
-
-	releaseLater(pool: NumberPool, number: bigint): void {
-		this.#released.push([pool, number]);
-	}
-
-	commit(): void {
-		for (const [pool, number] of this.#released.splice(0)) pool.release(number);
-		this.#taken = [];
-	}
-
-	revert(): void {
-		for (const [pool, number] of this.#taken.splice(0)) pool.release(number);
-		this.#released = [];
 	}
 }
 

@@ -1,4 +1,4 @@
-import { stringAt } from "../access.ts";
+import { stringAt, textOf } from "../access.ts";
 import {
 	duplicate,
 	type FieldError,
@@ -53,7 +53,7 @@ export function clusterIPErrors(
 			errors.push(duplicate(`spec.ipFamilies[${index}]`, family));
 	}
 	const policy = spec["ipFamilyPolicy"];
-	if (policy !== undefined && !policies.includes(String(policy)))
+	if (policy !== undefined && !policies.includes(textOf(policy)))
 		errors.push(notSupported("spec.ipFamilyPolicy", policy, policies));
 	let wrong = false;
 	const before = old ? clusterIPsOf(old) : [];

@@ -9,7 +9,8 @@ import {
 	keepAllocated,
 	warningsForService,
 } from "./defaults.ts";
-import { validateService, validateServiceStatus } from "./validate.ts";
+import { validateService } from "./validate.ts";
+import { validateServiceStatus } from "./validate-status.ts";
 
 /** Services of 1.37 (pkg/registry/core/service). */
 export function serviceStrategy(allocators: ServiceAllocators): Strategy {

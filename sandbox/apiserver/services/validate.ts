@@ -1,10 +1,10 @@
 import {
 	numberAt,
 	objectAt,
-	objectsAt,
 	stringAt,
 	stringMapAt,
 	stringsAt,
+	textOf,
 } from "../access.ts";
 import {
 	duplicate,
@@ -344,72 +344,18 @@ function trafficPolicies(service: JsonObject): FieldError[] {
 			);
 	} else errors.push(...portNumber("spec.healthCheckNodePort", check));
 	const inner = spec["internalTrafficPolicy"];
-	if (inner !== undefined && !["Cluster", "Local"].includes(String(inner)))
+	if (inner !== undefined && !["Cluster", "Local"].includes(textOf(inner)))
 		errors.push(
 			notSupported("spec.internalTrafficPolicy", inner, ["Cluster", "Local"]),
 		);
 	const distribution = spec["trafficDistribution"];
 	const known = ["PreferClose", "PreferSameZone", "PreferSameNode"];
-	if (distribution !== undefined && !known.includes(String(distribution)))
+	if (distribution !== undefined && !known.includes(textOf(distribution)))
 		errors.push({
 			type: "FieldValueNotSupported",
 			field: "spec.trafficDistribution",
 			value: distribution,
 			detail: `supported values: ${known.map((one) => JSON.stringify(one)).join(", ")}`,
 		});
-	return errors;
-}
-
-/** ValidateServiceStatusUpdate. */
-export function validateServiceStatus(service: JsonObject): FieldError[] {
-	const at = "status.loadBalancer.ingress";
-	const ingress = objectsAt(service, "status", "loadBalancer", "ingress");
-	if (typeOf(service) !== "LoadBalancer")
-		return ingress.length > 0
-			? [
-					forbiddenField(
-						at,
-						"may only be used when `spec.type` is 'LoadBalancer'",
-					),
-				]
-			: [];
-	const errors: FieldError[] = [];
-	for (const [index, one] of ingress.entries()) {
-		const field = `${at}[${index}]`;
-		const ip = stringAt(one, "ip");
-		const mode = one["ipMode"];
-		if (ip && !familyOf(ip))
-			errors.push(
-				invalid(
-					`${field}.ip`,
-					ip,
-					"must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
-				),
-			);
-		if (mode === undefined && ip)
-			errors.push(
-				required(`${field}.ipMode`, "must be specified when `ip` is set"),
-			);
-		else if (mode !== undefined && !ip)
-			errors.push(
-				forbiddenField(
-					`${field}.ipMode`,
-					"may not be specified when `ip` is not set",
-				),
-			);
-		else if (mode !== undefined && !["Proxy", "VIP"].includes(String(mode)))
-			errors.push(notSupported(`${field}.ipMode`, mode, ["Proxy", "VIP"]));
-		const host = stringAt(one, "hostname");
-		if (!host) continue;
-		errors.push(...each(`${field}.hostname`, host, dnsSubdomain(host)));
-		if (familyOf(host))
-			errors.push(
-				invalid(
-					`${field}.hostname`,
-					host,
-					"must be a DNS name, not an IP address",
-				),
-			);
-	}
 	return errors;
 }

@@ -4,6 +4,7 @@ import {
 	setDefault,
 	stringAt,
 	stringsAt,
+	textOf,
 } from "../access.ts";
 import {
 	duplicate,
@@ -143,7 +144,7 @@ export const secretStrategy: Strategy = {
 		if (Object.keys(given).length === 0) return;
 		const data: JsonObject = { ...objectAt(secret, "data") };
 		for (const [key, value] of Object.entries(given))
-			data[key] = Buffer.from(String(value)).toString("base64");
+			data[key] = Buffer.from(textOf(value)).toString("base64");
 		secret["data"] = data;
 	},
 	validate(secret, old) {
