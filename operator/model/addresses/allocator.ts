@@ -90,14 +90,13 @@ export class Allocator {
 	 */
 	allocate(request: AddressRequest): Allocation {
 		const changes = new Changes();
-		const { ok, reasons } = this.#bring(request, changes);
+		const { holder, ok, reasons } = this.#bring(request, changes);
 		const { freed, wake } = this.#effects(changes);
-		const holder = this.#holders.get(request.uid);
 		return {
 			ok,
-			addresses: holder ? this.#assigned(holder) : [],
+			addresses: this.#assigned(holder),
 			reasons,
-			notices: holder ? this.#notices(holder) : [],
+			notices: this.#notices(holder),
 			freed,
 			wake,
 		};
@@ -223,8 +222,9 @@ export class Allocator {
 	#bring(
 		request: AddressRequest,
 		changes: Changes,
-	): { ok: boolean; gained: boolean; reasons: Reason[] } {
+	): { holder: Holder; ok: boolean; gained: boolean; reasons: Reason[] } {
 		const holder = this.#holderOf(request);
+		const isNew = holder.holdings.length === 0;
 		const reasons = this.#settle(holder, request, changes);
 		const findings: { address: IpAddress; instead: Entry | undefined }[] = [];
 		const blocked: IPFamily[] = [];
@@ -253,8 +253,8 @@ export class Allocator {
 			changes.joinable(this.#book.attach(holder, address));
 		}
 		const holds = holder.holdings.length > 0;
-		if (holds) this.#holders.set(request.uid, holder);
-		else this.#holders.delete(request.uid);
+		if (holds && isNew) this.#holders.set(request.uid, holder);
+		else if (!holds && !isNew) this.#holders.delete(request.uid);
 		if (blocked.length === 0) this.#waiting.leave(request.uid);
 		else {
 			// To who must have all or nothing, other families are of no use until the first one missing is free.
@@ -265,7 +265,7 @@ export class Allocator {
 			this.#waiting.enter({ request, reasons, keys: [...keys] });
 		}
 		const ok = misplaced === 0 && (missing === 0 || (takesPart && holds));
-		return { ok, gained: findings.length > 0, reasons };
+		return { holder, ok, gained: findings.length > 0, reasons };
 	}
 
 	/** Applies a changed request to what is held: gives up families no longer wanted and addresses it can no longer share. */

@@ -76,12 +76,15 @@ export class WaitingRoom {
 	}
 
 	leave(uid: string): void {
+		if (this.#waiters.size === 0) return;
 		const waiter = this.#waiters.get(uid);
 		if (!waiter) return;
 		this.#waiters.delete(uid);
 		for (const key of waiter.keys) {
 			const queue = this.#queues.get(key) as Waiter[];
-			queue.splice(firstNotOlder(queue, waiter.request), 1);
+			// The oldest is served first, and unlike splice, shift does not move the others.
+			if (queue[0] === waiter) queue.shift();
+			else queue.splice(firstNotOlder(queue, waiter.request), 1);
 			if (queue.length === 0) this.#queues.delete(key);
 		}
 	}
