@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { Duplex } from "node:stream";
-import type { RequestHandler } from "express";
 import type { Clock } from "../operator/clock.ts";
 import { FairleadError } from "../operator/errors.ts";
 import type { Log } from "../operator/log.ts";
 import { Actions } from "./api/actions.ts";
 import { createApp } from "./api/app.ts";
 import { keepInSync } from "./api/engine-sync.ts";
+import type { Follower } from "./api/event-log.ts";
 import type { LiveState } from "./api/live.ts";
 import { LiveFeed } from "./api/live-feed.ts";
 import { ownerRoutes } from "./api/owner-routes.ts";
@@ -16,6 +16,8 @@ import { createTelemetry } from "./api/telemetry.ts";
 import { parseTokenFile, type Token, Tokens } from "./api/tokens.ts";
 import { TrafficHistory } from "./api/traffic-history.ts";
 import { v1 } from "./api/v1.ts";
+import type { Explain } from "./dashboard/pending.ts";
+import { dashboard } from "./dashboard/router.ts";
 import { openDoor } from "./engine/door.ts";
 import type { Client, Engine } from "./engine/engine.ts";
 import { UserspaceEngine } from "./engine/userspace/engine.ts";
@@ -46,8 +48,8 @@ export interface FakeCloudOptions {
 	healthCheckSpeed?: number;
 	/** Requests per project: what the bucket holds, and what comes back per second; absent: Hetzner's 3600 and 1. */
 	rateLimit?: { limit: number; perSecond: number };
-	/** What is at /, for instance the dashboard. */
-	pages?: RequestHandler;
+	/** Says which Services wait and why, for the dashboard. */
+	explain?: Explain;
 	clock: Clock;
 	/** In [0, 1). */
 	random: () => number;
@@ -63,6 +65,8 @@ export interface FakeCloud {
 	readonly engine: Engine;
 	/** What `GET /fairlead/state` answers. */
 	state(): LiveState;
+	/** Calls `follower` with every event of `GET /fairlead/events` from now on. */
+	follow(follower: Follower): () => void;
 	/**
 	 * A connection to a balancer's address, as from the network.
 	 *
@@ -168,7 +172,9 @@ export async function startFakeCloud(
 				telemetry,
 			}),
 			owner: ownerRoutes({ clock, store, engine, actions, faults, feed }),
-			pages: options.pages,
+			pages: dashboard({
+				...(options.explain && { explain: options.explain }),
+			}),
 		});
 		if (options.doorPort !== false) {
 			const opened = await openDoor({
@@ -196,6 +202,7 @@ export async function startFakeCloud(
 			door,
 			engine,
 			state: () => live.state(),
+			follow: (follower) => live.follow(undefined, follower, () => {}),
 			dial: (address, port, client) => engine.dial(address, port, client),
 			close() {
 				ready = false;

@@ -17,8 +17,8 @@ export interface AppOptions {
 	ready: () => boolean;
 	v1: Router;
 	owner: Router;
-	/** What is at / besides, for instance a dashboard. */
-	pages: RequestHandler | undefined;
+	/** What is at / besides. */
+	pages: RequestHandler;
 }
 
 /** Largest body read; Hetzner's own limit is not documented. */
@@ -61,7 +61,7 @@ export function createApp({
 	app.use(express.json({ limit: bodyLimit, strict: false, type: () => true }));
 	app.use("/v1", v1);
 	app.use("/fairlead", owner);
-	if (pages) app.use(pages);
+	app.use(pages);
 	app.use((request) => {
 		throw new ApiError(
 			"not_found",
