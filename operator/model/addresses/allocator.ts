@@ -226,15 +226,16 @@ export class Allocator {
 		const holder = this.#holderOf(request);
 		const isNew = holder.holdings.length === 0;
 		const reasons = this.#settle(holder, request, changes);
-		const findings: { address: IpAddress; instead: Entry | undefined }[] = [];
+		let findings: { address: IpAddress; instead: Entry | undefined }[] = [];
 		const blocked: IPFamily[] = [];
-		let [missing, misplaced] = [0, 0];
+		let missing = 0;
+		let misplaced = 0;
 		for (const family of request.families) {
 			const held = heldOf(holder, family);
 			if (held && !isMisplaced(held, request)) continue;
 			const address = findAddress(this.#book, request, family);
 			if (address) {
-				findings.push({ address, instead: held?.entry });
+				findings = [...findings, { address, instead: held?.entry }];
 				continue;
 			}
 			for (const reason of refusals(this.#book, request, family))
@@ -247,7 +248,7 @@ export class Allocator {
 		const takesPart = request.policy === "PreferDualStack";
 		// A new Service gets both families or none: half of what it requires would serve nobody.
 		if (missing > 0 && !takesPart && holder.holdings.length === 0)
-			findings.length = 0;
+			findings = [];
 		for (const { address, instead } of findings) {
 			if (instead) this.#leave(holder, instead, changes);
 			changes.joinable(this.#book.attach(holder, address));

@@ -66,7 +66,8 @@ export function findInterval(
 	intervals: readonly Interval[],
 	value: bigint,
 ): number {
-	let [low, high] = [0, intervals.length - 1];
+	let low = 0;
+	let high = intervals.length - 1;
 	while (low <= high) {
 		const middle = (low + high) >>> 1;
 		const { start, end } = intervals[middle] as Interval;
