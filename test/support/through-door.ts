@@ -1,32 +1,38 @@
-import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 
-/** GETs `http://address:port/` through a SOCKS5 door (RFC 1928), as `curl -x socks5h://DOOR` does. */
+/**
+ * GETs `http://address:port/` through a SOCKS5 door (RFC 1928), as `curl -x socks5h://DOOR` does. Written out by hand so
+ * that it can go nowhere but through the door.
+ */
 export async function getThroughDoor(
 	door: string,
 	address: string,
 	port: number,
 ): Promise<{ status: number; body: string }> {
 	const socket = await dialThroughDoor(door, address, port);
-	return new Promise((resolve, reject) => {
-		const outgoing = request(
-			{
-				host: address,
-				port,
-				agent: false,
-				headers: { connection: "close" },
-				createConnection: () => socket,
-			},
-			(answer) => {
-				text(answer).then(
-					(body) => resolve({ status: answer.statusCode ?? 0, body }),
-					reject,
-				);
-			},
-		);
-		outgoing.on("error", reject).end();
-	});
+	socket.write(
+		`GET / HTTP/1.1\r\nHost: ${address}\r\nConnection: close\r\n\r\n`,
+	);
+	const answer = await text(socket);
+	const [, status] = /^HTTP\/1\.1 (\d{3}) /.exec(answer) ?? [];
+	const end = answer.indexOf("\r\n\r\n");
+	if (!status || end < 0)
+		throw new Error(`${address}:${port} answered ${JSON.stringify(answer)}`);
+	const chunked = /\r\nTransfer-Encoding: chunked\r\n/i.test(answer);
+	const body = answer.slice(end + 4);
+	return { status: Number(status), body: chunked ? dechunk(body) : body };
+}
+
+function dechunk(body: string): string {
+	let text = "";
+	for (let rest = body; ; ) {
+		const [line = "", size = "0"] = /^([0-9a-f]+)\r\n/.exec(rest) ?? [];
+		const length = Number.parseInt(size, 16);
+		if (length === 0) return text;
+		text += rest.slice(line.length, line.length + length);
+		rest = rest.slice(line.length + length + 2);
+	}
 }
 
 /** A connection to `address:port` through the door; rejects with the door's reply code when it refuses. */
@@ -66,7 +72,6 @@ export function dialThroughDoor(
 			if (read[1] !== 0) return fail(`reply ${read[1]}`);
 			socket.off("data", onData);
 			socket.removeAllListeners("end");
-			socket.off("error", reject);
 			resolve(socket);
 		};
 		socket.on("data", onData);
