@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../operator/clock.ts";
-import { FairleadError } from "../operator/errors.ts";
 import type { Log } from "../operator/log.ts";
+import { listen } from "../operator/probes/listen.ts";
 import { Actions } from "./api/actions.ts";
 import { createApp } from "./api/app.ts";
 import { keepInSync } from "./api/engine-sync.ts";
@@ -214,24 +214,6 @@ export async function startFakeCloud(
 		await unwind();
 		throw error;
 	}
-}
-
-async function listen(
-	server: Server,
-	host: string,
-	port: number,
-): Promise<number> {
-	server.listen({ host, port });
-	try {
-		await once(server, "listening");
-	} catch (cause) {
-		throw new FairleadError(
-			"ListenFailed",
-			`cannot listen on ${host}:${port}: ${(cause as Error).message}`,
-			{ cause },
-		);
-	}
-	return (server.address() as { port: number }).port;
 }
 
 /** Requests under way are answered. */

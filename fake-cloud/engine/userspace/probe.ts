@@ -18,6 +18,9 @@ export type Probe = (
 /** Enough of an answer to look for `response` in. */
 const bodyLimit = 64 * 1024;
 
+/** How long a checked connection waits for the target to close it, too. */
+const lingerMs = 1_000;
+
 /** Checks a target once, over the network. Rejects only when aborted. */
 export function networkProbe(clock: Clock): Probe {
 	return async (address, check, signal) => {
@@ -52,7 +55,12 @@ function tcpProbe(
 	return new Promise((resolve, reject) => {
 		const socket = connect({ host, port, signal });
 		socket.on("connect", () => {
-			socket.destroy();
+			// Closed, not reset: a target that greets its clients must not take a check for an error.
+			socket
+				.end()
+				.resume()
+				.setTimeout(lingerMs, () => socket.destroy())
+				.unref();
 			resolve(undefined);
 		});
 		socket.on("error", reject);
