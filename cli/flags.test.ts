@@ -27,25 +27,25 @@ describe("the command line", () => {
 			"a port out of range",
 			controllerFlags,
 			["--metrics-port", "70000"],
-			"--metrics-port 70000: must be a port, 0 to 65535",
+			'--metrics-port "70000": must be a port, 0 to 65535',
 		],
 		[
 			"a port that is no number",
 			sandboxFlags,
 			["--port", "http"],
-			"--port http: must be a port, 1 to 65535",
+			'--port "http": must be a port, 1 to 65535',
 		],
 		[
 			"an address without port",
 			fakeCloudFlags,
 			["--listen", "localhost"],
-			"--listen localhost: must be HOST:PORT, for instance 127.0.0.1:8080",
+			'--listen "localhost": must be HOST:PORT, for instance 127.0.0.1:8080',
 		],
 		[
 			"a namespace no API server would take",
 			controllerFlags,
 			["--namespace", "Has Spaces"],
-			"--namespace Has Spaces: must be a namespace: at most 63 of a-z, 0-9 and -",
+			'--namespace "Has Spaces": must be a namespace: at most 63 of a-z, 0-9 and -',
 		],
 		[
 			"a flag that does not exist",
@@ -57,7 +57,7 @@ describe("the command line", () => {
 			"too many nodes",
 			sandboxFlags,
 			["--nodes", "51"],
-			"--nodes 51: must be a whole number, 0 to 50",
+			'--nodes "51": must be a whole number, 0 to 50',
 		],
 	])("refuses %s in one line", (_what, flags, args, message) => {
 		expect(() => parseFlags(flags, args)).toThrow(

@@ -49,7 +49,7 @@ export function parseFlags<F extends Flags>(
 				"FlagInvalid",
 				given[name] === undefined
 					? `--${name} is missing: ${flag.help}`
-					: `--${name} ${String(given[name])}: ${issue?.message ?? "not understood"}`,
+					: `--${name} ${JSON.stringify(given[name])}: ${issue?.message ?? "not understood"}`,
 			);
 		}
 		values[name] = result.data;

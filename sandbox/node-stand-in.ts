@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:http";
-import { listen } from "../operator/probes/server.ts";
+import { listen } from "../operator/probes/listen.ts";
 
 /**
  * Stands where a node will be: answers HTTP on NodePorts of its own address, with its name. Pods, and the rules that lead

@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { parse } from "yaml";
-import { dashboard } from "../fake-cloud/dashboard/router.ts";
 import { type FakeCloud, startFakeCloud } from "../fake-cloud/server.ts";
 import type { Service } from "../operator/api/core.ts";
 import type { KubeObject } from "../operator/api/meta.ts";
@@ -69,7 +68,6 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 					host: "127.0.0.1",
 					port,
 					dataDir: ":memory:",
-					pages: dashboard(),
 					tokens: [{ token }],
 					clock,
 					random,

@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { parseTokenFile, type Token } from "../../fake-cloud/api/tokens.ts";
-import { dashboard } from "../../fake-cloud/dashboard/router.ts";
 import { startFakeCloud } from "../../fake-cloud/server.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import type { fakeCloudFlags } from "../config.ts";
@@ -23,7 +22,6 @@ export async function fakeCloud(
 		host: flags.listen.host,
 		port: flags.listen.port,
 		dataDir: flags.data ?? ":memory:",
-		pages: dashboard(),
 		doorPort: flags.door ?? 0,
 		tokens,
 		clock,

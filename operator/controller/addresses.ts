@@ -41,8 +41,14 @@ export class Addresses {
 	/** What the Service gets from the pools now; repeating it changes nothing. */
 	addressing(service: Service, className: string): Addressing {
 		const result = this.#request(service, className);
-		if (!result.ok) return refused(result.reasons);
 		const { uid } = result.request;
+		if (!result.ok) {
+			// Wishes that contradict each other move nobody from what it holds.
+			const held = this.#allocator.addressesOf(uid);
+			return held.length > 0
+				? assigned(held, className)
+				: refused(result.reasons);
+		}
 		this.#keys.set(uid, objectKey(service));
 		const { addresses, reasons, wake, freed } = this.#allocator.allocate(
 			result.request,
@@ -50,14 +56,7 @@ export class Addresses {
 		this.#wake(wake);
 		if (freed.length > 0 || !assignmentOf(service)) this.#options.changed();
 		if (addresses.length === 0) return refused(reasons);
-		return {
-			kind: "Pools",
-			assignment: {
-				addresses: addresses.map((each) => each.ip),
-				class: className,
-				pools: addresses.map((each) => each.pool),
-			},
-		};
+		return assigned(addresses, className);
 	}
 
 	/** Addresses the user asks for, where the provider picks: it gives them or says why not. */
@@ -115,11 +114,11 @@ export class Addresses {
 			if (ownership.kind !== "Ours") continue;
 			if (!providerTraits[ownership.class.spec.provider].addressesFromPools)
 				continue;
-			const request = this.#request(service, ownership.class.metadata.name);
-			if (!request.ok) continue;
-			this.#keys.set(request.request.uid, objectKey(service));
+			// Also of a Service whose wishes are no longer readable: what it holds is not anybody else's.
+			const { request } = this.#request(service, ownership.class.metadata.name);
+			this.#keys.set(request.uid, objectKey(service));
 			claims.push({
-				request: request.request,
+				request,
 				addresses: recorded.addresses.map((ip, at) => ({
 					ip,
 					pool: recorded.pools?.[at] ?? "",
@@ -145,6 +144,20 @@ export class Addresses {
 			if (key) this.#options.wake(key);
 		}
 	}
+}
+
+function assigned(
+	held: readonly { ip: string; pool: string }[],
+	className: string,
+): Addressing {
+	return {
+		kind: "Pools",
+		assignment: {
+			addresses: held.map((each) => each.ip),
+			class: className,
+			pools: held.map((each) => each.pool),
+		},
+	};
 }
 
 function refused(reasons: readonly Reason[]): Addressing {

@@ -50,7 +50,7 @@ export class Controller {
 		if (!validate(options.auditSchedule))
 			throw new FairleadError(
 				"FlagInvalid",
-				`--audit-schedule ${options.auditSchedule}: must be a cron expression, for instance */10 * * * *`,
+				`--audit-schedule ${JSON.stringify(options.auditSchedule)}: must be a cron expression, for instance */10 * * * *`,
 			);
 		this.#caches = new Caches({ client, clock, random, log });
 		this.#events = new EventRecorder({

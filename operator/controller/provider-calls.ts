@@ -125,9 +125,9 @@ export class ProviderCalls {
 	/** Aborts what runs, forgets everything, and resolves when nothing runs any more: a deposed leader, or shutdown. */
 	async reset(): Promise<void> {
 		this.#stopping.abort(new Error("the controller no longer leads"));
-		const running = [...this.#calls.values()].map((call) => {
+		const running = [...this.#calls.values()].flatMap((call) => {
 			call.timer?.();
-			return call.running;
+			return call.running ?? [];
 		});
 		this.#calls.clear();
 		await Promise.all(running);

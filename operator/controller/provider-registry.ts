@@ -100,7 +100,7 @@ export async function createProvider(
 			const config = spec.hetznerCloud;
 			if (!config)
 				throw new FairleadError(
-					"CloudRefused",
+					"ClassInvalid",
 					`BalancerClass ${metadata.name}: spec.hetznerCloud is missing`,
 				);
 			const { createCloudBudgets } = await import(
@@ -127,7 +127,7 @@ export async function createProvider(
 		}
 		default:
 			throw new FairleadError(
-				"CloudRefused",
+				"ClassInvalid",
 				`BalancerClass ${metadata.name}: provider ${spec.provider} is not part of this version`,
 			);
 	}

@@ -1,8 +1,7 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import express from "express";
 import type { Registry } from "prom-client";
-import { FairleadError } from "../errors.ts";
+import { listen } from "./listen.ts";
 
 /** Why a role is not ready; empty when it is. */
 export type NotReady = () => string[];
@@ -44,50 +43,13 @@ export async function startProbeServer(
 			.send(await options.metrics.metrics());
 	});
 	const server = createServer(app);
-	await listen(server, options.host, options.port);
+	const port = await listen(server, options.host, options.port);
 	return {
-		port: (server.address() as AddressInfo).port,
+		port,
 		close: () =>
 			new Promise((resolve) => {
 				server.close(() => resolve());
 				server.closeAllConnections();
 			}),
 	};
-}
-
-/** Binds a server, or throws ListenFailed with one line that names the address and what is wrong with it. */
-export function listen(
-	server: Server,
-	host: string,
-	port: number,
-): Promise<void> {
-	return new Promise((resolve, reject) => {
-		const failed = (cause: NodeJS.ErrnoException) =>
-			reject(
-				new FairleadError(
-					"ListenFailed",
-					`cannot listen on ${host}:${port}: ${why(cause)}`,
-					{ cause },
-				),
-			);
-		server.once("error", failed);
-		server.listen(port, host, () => {
-			server.off("error", failed);
-			resolve();
-		});
-	});
-}
-
-function why(error: NodeJS.ErrnoException): string {
-	switch (error.code) {
-		case "EADDRINUSE":
-			return "the port is taken";
-		case "EACCES":
-			return "the port needs privileges";
-		case "EADDRNOTAVAIL":
-		case "ENOTFOUND":
-			return "this machine has no such address";
-		default:
-			return error.message;
-	}
 }

@@ -1,8 +1,9 @@
-import { createServer, type Server } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { createServer } from "node:https";
+import type { Socket } from "node:net";
 import type { Clock } from "../../operator/clock.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import type { Log } from "../../operator/log.ts";
+import { listen } from "../../operator/probes/listen.ts";
 import { issueCredentials } from "./certificate.ts";
 import { type Context, internalCall } from "./context.ts";
 import { customKinds } from "./crds/custom-kinds.ts";
@@ -102,7 +103,7 @@ export async function startApiServer(
 		sockets.add(socket);
 		socket.on("close", () => sockets.delete(socket));
 	});
-	const { port } = await listen(server, options.port, host);
+	const port = await listen(server, host, options.port);
 	const authority = host.includes(":")
 		? `[${host}]:${port}`
 		: `${host}:${port}`;
@@ -137,25 +138,6 @@ export async function startApiServer(
 			});
 		},
 	};
-}
-
-function listen(
-	server: Server,
-	port: number,
-	host: string,
-): Promise<AddressInfo> {
-	return new Promise((resolve, reject) => {
-		server.once("error", (cause) =>
-			reject(
-				new FairleadError(
-					"ListenFailed",
-					`cannot serve the Kubernetes API on ${host}:${port}: ${cause.message}`,
-					{ cause },
-				),
-			),
-		);
-		server.listen(port, host, () => resolve(server.address() as AddressInfo));
-	});
 }
 
 function cidrs(texts: string[]) {

@@ -82,7 +82,9 @@ async function outcome(name: string): Promise<unknown> {
 				spec.ports?.find(({ port }) => port === listen_port)?.nodePort ===
 					destination_port,
 			]),
-			targets: balancer.targets.map((target) => target.ip?.ip).sort(),
+			targets: balancer.targets
+				.map((target) => target.ip?.ip ?? target.type)
+				.sort((a, b) => (a < b ? -1 : 1)),
 		})),
 	};
 }

@@ -1,0 +1,42 @@
+import type { AddressInfo, Server } from "node:net";
+import { FairleadError } from "../errors.ts";
+
+/**
+ * Binds a server and resolves with its port. Throws ListenFailed, one line that names the address and what is wrong
+ * with it.
+ */
+export function listen(
+	server: Server,
+	host: string,
+	port: number,
+): Promise<number> {
+	return new Promise((resolve, reject) => {
+		const failed = (cause: NodeJS.ErrnoException) =>
+			reject(
+				new FairleadError(
+					"ListenFailed",
+					`cannot listen on ${host}:${port}: ${why(cause)}`,
+					{ cause },
+				),
+			);
+		server.once("error", failed);
+		server.listen(port, host, () => {
+			server.off("error", failed);
+			resolve((server.address() as AddressInfo).port);
+		});
+	});
+}
+
+function why(error: NodeJS.ErrnoException): string {
+	switch (error.code) {
+		case "EADDRINUSE":
+			return "the port is taken";
+		case "EACCES":
+			return "the port needs privileges";
+		case "EADDRNOTAVAIL":
+		case "ENOTFOUND":
+			return "this machine has no such address";
+		default:
+			return error.message;
+	}
+}
