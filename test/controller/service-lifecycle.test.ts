@@ -23,6 +23,7 @@ const classPath = "/apis/fairlead.dev/v1alpha1/balancerclasses/cloud";
 const paging = "page=1&per_page=50";
 const listPath = `/v1/load_balancers?label_selector=fairlead.dev%2Fcluster%3Dc1&${paging}`;
 const findPath = `/v1/load_balancers?label_selector=fairlead.dev%2Fservice-uid%3Duid-1&${paging}`;
+const actionsPath = `/v1/load_balancers/actions?status=running&${paging}`;
 const balancers = (...list: unknown[]) => ({
 	load_balancers: list,
 	meta: { pagination: { page: 1, next_page: null } },
@@ -137,6 +138,7 @@ async function provisioned(): Promise<Record<string, unknown>> {
 	on("GET", "/v1/fairlead/capabilities").reply(404, {
 		error: { code: "not_found", message: "no" },
 	});
+	on("GET", actionsPath).reply(200, { actions: [] });
 	on("GET", listPath).reply(200, balancers());
 	on("GET", findPath).reply(200, balancers());
 	scope.post("/v1/load_balancers").reply((async (request: Request) => {
@@ -190,6 +192,7 @@ describe("a Service of the default class", () => {
 		]);
 		expect(cloudCalls).toEqual([
 			"GET /v1/fairlead/capabilities",
+			`GET ${actionsPath}`,
 			`GET ${listPath}`,
 			`GET ${findPath}`,
 			"POST /v1/load_balancers",
@@ -252,10 +255,7 @@ describe("a Service of the default class", () => {
 			error: { code: "not_found", message: "no" },
 		});
 		on("GET", listPath).reply(200, balancers(made));
-		on("GET", `/v1/load_balancers/actions?status=running&${paging}`).reply(
-			200,
-			{ actions: [] },
-		);
+		on("GET", actionsPath).reply(200, { actions: [] });
 		start();
 		await eventually(
 			() => cloudCalls.length,
