@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { extname, join, relative, sep } from "node:path";
@@ -5,6 +6,8 @@ import { extname, join, relative, sep } from "node:path";
 export interface Asset {
 	type: string;
 	body: Buffer;
+	/** Strong, for the header ETag. */
+	tag: string;
 }
 
 /**
@@ -42,10 +45,11 @@ export function loadAssets(): Map<string, Asset> {
 	const add = (address: string, text: string) => {
 		const type = types[extname(address)];
 		if (type === undefined) return;
-		const body = type.startsWith("text/javascript")
-			? resolveImports(text, address)
-			: text;
-		assets.set(address, { type, body: Buffer.from(body) });
+		const body = Buffer.from(
+			type.startsWith("text/javascript") ? resolveImports(text, address) : text,
+		);
+		const tag = `"${createHash("sha256").update(body).digest("base64url")}"`;
+		assets.set(address, { type, body, tag });
 	};
 	for (const entry of readdirSync(publicFolder, {
 		recursive: true,

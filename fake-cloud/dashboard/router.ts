@@ -1,5 +1,5 @@
 import { type Response, Router } from "express";
-import { loadAssets } from "./assets.ts";
+import { type Asset, loadAssets } from "./assets.ts";
 import type { Explain, PendingAnswer } from "./pending.ts";
 
 export interface DashboardOptions {
@@ -22,12 +22,12 @@ export function dashboard({ explain }: DashboardOptions = {}): Router {
 	assets.delete("index.html");
 
 	router.get("/", (_request, response) => {
-		guard(response).type(page.type).send(page.body);
+		send(response, page);
 	});
 	router.get("/assets/*path", (request, response, next) => {
 		const asset = assets.get(request.params.path.join("/"));
 		if (asset === undefined) return next();
-		guard(response).type(asset.type).send(asset.body);
+		send(response, asset);
 	});
 	router.get("/dashboard/pending", async (_request, response) => {
 		guard(response);
@@ -61,6 +61,10 @@ const contentSecurityPolicy = [
 	"require-trusted-types-for 'script'",
 	"trusted-types 'none'",
 ].join("; ");
+
+/** Express answers 304 by itself where the browser has that tag. */
+const send = (response: Response, { type, body, tag }: Asset) =>
+	guard(response).set("ETag", tag).type(type).send(body);
 
 const guard = (response: Response): Response =>
 	response.set({

@@ -24,6 +24,10 @@ export const putFaults = (faults) =>
 		body: JSON.stringify({ faults }),
 	});
 
+/** @param {string} id */
+export const removeFault = (id) =>
+	ask(`/fairlead/faults/${encodeURIComponent(id)}`, { method: "DELETE" });
+
 export const clearFaults = () => ask("/fairlead/faults", { method: "DELETE" });
 
 /**

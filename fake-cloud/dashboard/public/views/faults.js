@@ -1,7 +1,7 @@
 /** @import { LiveFault } from "../../../api/live.ts" */
 import { useRef, useState } from "preact/hooks";
-import { clearFaults, putFaults } from "../cloud.js";
-import { asPut, effectText, matchText, scheduleText } from "../faults.js";
+import { clearFaults, removeFault } from "../cloud.js";
+import { effectText, matchText, scheduleText } from "../faults.js";
 import { some } from "../format.js";
 import { html } from "../html.js";
 import { view } from "../store.js";
@@ -22,10 +22,6 @@ export function Faults() {
 			setProblem(error instanceof Error ? error.message : String(error));
 		}
 	};
-	const remove = (/** @type {LiveFault} */ gone) =>
-		change(() =>
-			putFaults(faults.filter((one) => one.id !== gone.id).map(asPut)),
-		);
 	return html`
 		<section class="card" aria-labelledby="faults-title">
 			<div class="card-head">
@@ -34,7 +30,7 @@ export function Faults() {
 			</div>
 			${faults.length === 0 && html`<p class="quiet">None: the cloud does what it is asked.</p>`}
 			<ul class="faults">
-				${faults.map((one) => html`<${Row} key=${one.id} fault=${one} onRemove=${() => remove(one)} />`)}
+				${faults.map((one) => html`<${Row} key=${one.id} fault=${one} onRemove=${() => change(() => removeFault(one.id ?? ""))} />`)}
 			</ul>
 			${problem && html`<p class="detail" role="alert">${problem}</p>`}
 			<${FaultForm} faults=${faults} />

@@ -19,7 +19,7 @@ export const marks = {
 
 /** @param {{ status: keyof typeof marks, children?: unknown }} props */
 export const Chip = ({ status, children }) => html`
-	<span class=${`chip ${status}`}><span class="mark" aria-hidden="true">${marks[status]}</span>${children ?? status}</span>
+	<span class=${`chip ${status}`}><span class="mark" aria-hidden="true">${marks[status]}</span><span>${children ?? status}</span></span>
 `;
 
 /** One target's health on one listener. @param {{ health: LiveHealth | undefined }} props */
