@@ -102,7 +102,7 @@ function greet(socket: Socket, options: DoorOptions): void {
 		const request = parseRequest(input);
 		if (request === undefined) return;
 		socket.off("data", read).off("end", giveUp).pause();
-		if ("code" in request) return void refuse(socket, request.code);
+		if ("code" in request) return refuse(socket, request.code);
 		connect(socket, request, options);
 	};
 	const giveUp = () => socket.destroy();

@@ -37,8 +37,11 @@ export class Binding {
 	}
 
 	#open(): void {
-		const { address, port, clock, accept } = this.#options;
-		const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
+		const { address, port, clock } = this.#options;
+		const server = createServer(
+			{ allowHalfOpen: true, noDelay: true },
+			(client) => this.#options.accept(client),
+		);
 		this.#server = server;
 		server.on("error", (error: NodeJS.ErrnoException) => {
 			if (this.#server !== server) return;

@@ -77,9 +77,7 @@ test("as many turns as there are healthy targets give each of them one connectio
 			const chosen = healthy.map(
 				(_, i) => order(all, "round_robin", start + i)[0]?.key,
 			);
-			expect(chosen.toSorted()).toEqual(
-				healthy.map(({ key }) => key).toSorted(),
-			);
+			expect(new Set(chosen)).toEqual(new Set(healthy.map(({ key }) => key)));
 		}),
 	);
 });

@@ -19,7 +19,7 @@ afterEach(async () => {
 async function target(
 	host: string,
 	port: number,
-	answer: (socket: Socket) => void,
+	answer: (socket: Socket) => unknown,
 ): Promise<{ server: Server; port: number; sockets: Set<Socket> }> {
 	const sockets = new Set<Socket>();
 	const server = createServer({ allowHalfOpen: true }, (socket) => {

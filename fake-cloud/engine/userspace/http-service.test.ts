@@ -5,6 +5,7 @@ import {
 	request,
 	type RequestOptions,
 	type Server,
+	type ServerResponse,
 } from "node:http";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -28,8 +29,9 @@ async function target(
 	port: number,
 	answer: (
 		name: string,
-		...args: Parameters<NonNullable<Parameters<typeof createServer>[1]>>
-	) => void,
+		incoming: IncomingMessage,
+		response: ServerResponse,
+	) => unknown,
 ) {
 	const server = createServer((incoming, response) =>
 		answer(host, incoming, response),
