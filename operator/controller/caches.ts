@@ -1,4 +1,4 @@
-import type { Node, Service } from "../api/core.ts";
+import type { EndpointSlice, Node, Service } from "../api/core.ts";
 import type { AddressPool, BalancerClass } from "../api/fairlead.ts";
 import type { KubeObject } from "../api/meta.ts";
 import type { Clock } from "../clock.ts";
@@ -8,7 +8,8 @@ import { Reflector } from "../cluster/reflector.ts";
 import type { Log } from "../log.ts";
 import { holdingOf } from "../model/ownership.ts";
 import {
-	type SliceSummary,
+	hasReadyEndpoint,
+	serviceOf,
 	trimLabels,
 	trimNode,
 	trimService,
@@ -26,7 +27,7 @@ export interface CachesOptions {
 export class Caches {
 	readonly services: Store<Service>;
 	readonly nodes: Store<Node>;
-	readonly slices: Store<SliceSummary>;
+	readonly slices: Store<EndpointSlice>;
 	readonly namespaces: Store<KubeObject>;
 	readonly classes: Store<BalancerClass>;
 	readonly pools: Store<AddressPool>;
@@ -37,14 +38,14 @@ export class Caches {
 		this.#options = options;
 		this.services = this.#cache(resources.services, trimService);
 		this.nodes = this.#cache(resources.nodes, trimNode);
-		this.slices = this.#cache(
-			resources.endpointSlices,
-			trimSlice as unknown as (slice: SliceSummary) => SliceSummary,
-		);
+		this.slices = this.#cache(resources.endpointSlices, trimSlice);
 		this.namespaces = this.#cache(resources.namespaces, trimLabels);
 		this.classes = this.#cache<BalancerClass>(resources.balancerClasses);
 		this.pools = this.#cache<AddressPool>(resources.addressPools);
-		this.slices.addIndex("service", (slice) => [slice.service]);
+		this.slices.addIndex("service", (slice) => {
+			const service = serviceOf(slice);
+			return service === undefined ? [] : [service];
+		});
 		this.services.addIndex("balanced", (service) =>
 			service.spec.type === "LoadBalancer" ? ["yes"] : [],
 		);
@@ -73,16 +74,14 @@ export class Caches {
 
 	/** One line for each kind that cannot be kept true at present. */
 	problems(): string[] {
-		return [...this.#reflectors]
-			.map(([name, reflector]) => [name, reflector.healthy()] as const)
-			.filter(([, health]) => !health.ok)
-			.map(([name, health]) => `${name}: ${health.reason}`);
+		return [...this.#reflectors.values()]
+			.map((reflector) => reflector.healthy())
+			.filter((health) => !health.ok)
+			.map((health) => health.reason);
 	}
 
 	hasReadyEndpoints(serviceKey: string): boolean {
-		return this.slices
-			.byIndex("service", serviceKey)
-			.some((slice) => slice.ready);
+		return this.slices.byIndex("service", serviceKey).some(hasReadyEndpoint);
 	}
 
 	#cache<T extends KubeObject>(

@@ -1,13 +1,12 @@
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { quietLog } from "../../test/support/quiet-log.ts";
-import type { Node, Service } from "../api/core.ts";
+import type { EndpointSlice, Node, Service } from "../api/core.ts";
 import type { AddressPool, BalancerClass } from "../api/fairlead.ts";
 import type { KubeObject } from "../api/meta.ts";
 import { annotations } from "../api/names.ts";
 import type { KubeClient } from "../cluster/kube.ts";
 import { Caches } from "./caches.ts";
 import { Triggers } from "./triggers.ts";
-import type { SliceSummary } from "./trim.ts";
 
 let version = 0;
 const at = <T extends KubeObject>(object: T): T => ({
@@ -22,7 +21,7 @@ const service = (
 		metadata: { namespace: "shop", name, uid: `uid-${name}` },
 		spec: { type: "LoadBalancer", ...change },
 	});
-const slice = (of: string, ready: boolean): SliceSummary =>
+const slice = (of: string, ready: boolean): EndpointSlice =>
 	at({
 		metadata: {
 			namespace: "shop",
@@ -30,8 +29,9 @@ const slice = (of: string, ready: boolean): SliceSummary =>
 			uid: `slice-${of}`,
 			labels: { "kubernetes.io/service-name": of },
 		},
+		addressType: "IPv4",
 		endpoints: [{ addresses: ["10.1.0.1"], conditions: { ready } }],
-	}) as unknown as SliceSummary;
+	});
 const node = (name: string, change: Partial<Node> = {}): Node =>
 	at({ metadata: { name, uid: name }, ...change });
 

@@ -6,6 +6,7 @@ import type { Target } from "../model/balancer/balancer.ts";
 import { balancerTargets } from "../model/balancer/targets.ts";
 import { providerTraits } from "./provider-traits.ts";
 import type { Caches } from "./caches.ts";
+import { hasReadyEndpoint, serviceOf } from "./trim.ts";
 
 export interface TriggersOptions {
 	caches: Caches;
@@ -46,12 +47,15 @@ export class Triggers {
 				for (const className of classesOf(before)) classChanged(className);
 			}),
 			caches.slices.onChange((change) => {
-				const before = change.type === "updated" && change.old.ready;
-				const now = change.type !== "deleted" && change.object.ready;
-				const meant =
-					change.type === "deleted" ? change.object.ready : before !== now;
-				if (meant && this.#isBalanced(change.object.service))
-					wake(change.object.service, "high");
+				const was =
+					change.type !== "added" &&
+					hasReadyEndpoint(
+						change.type === "updated" ? change.old : change.object,
+					);
+				const is = change.type !== "deleted" && hasReadyEndpoint(change.object);
+				const service = serviceOf(change.object);
+				if (was !== is && service !== undefined && this.#isBalanced(service))
+					wake(service, "high");
 			}),
 			caches.nodes.onChange(() => this.#nodesChanged()),
 			caches.classes.onChange((change) => {

@@ -1,13 +1,10 @@
 import type { EndpointSlice, Node, Service } from "../api/core.ts";
 import type { KubeObject, ObjectMeta } from "../api/meta.ts";
 
-/** What is kept of objects in the caches: with thousands of Services, what nobody reads is most of the memory. */
-
-/** An EndpointSlice, reduced to whose it is and whether anybody in it is ready. */
-export interface SliceSummary extends KubeObject {
-	service: string;
-	ready: boolean;
-}
+/**
+ * What is kept of objects in the caches: with thousands of Services, what nobody reads is most of the memory. Trimming
+ * keeps an object's shape, so that trimming twice is trimming once: a cache may do either.
+ */
 
 const serviceNameLabel = "kubernetes.io/service-name";
 
@@ -39,17 +36,33 @@ export function trimNode(node: Node): Node {
 	return trimmed;
 }
 
-/** Endpoints are ready unless they say they are not (discovery.k8s.io/v1: nil should be taken as true). */
-export function trimSlice(slice: EndpointSlice): SliceSummary {
-	const { namespace = "" } = slice.metadata;
-	const name = slice.metadata.labels?.[serviceNameLabel];
+/** An EndpointSlice, reduced to whose it is and to one ready endpoint if it has any. */
+export function trimSlice(slice: EndpointSlice): EndpointSlice {
+	const metadata = identity(slice.metadata);
+	const service = slice.metadata.labels?.[serviceNameLabel];
+	if (service !== undefined) metadata.labels = { [serviceNameLabel]: service };
 	return {
-		metadata: identity(slice.metadata),
-		service: name === undefined ? "" : `${namespace}/${name}`,
-		ready: (slice.endpoints ?? []).some(
-			(endpoint) => endpoint.conditions?.ready !== false,
-		),
+		metadata,
+		addressType: slice.addressType,
+		endpoints: hasReadyEndpoint(slice) ? [anyReady] : [],
 	};
+}
+
+const anyReady = { addresses: [] };
+
+/** Endpoints are ready unless they say they are not (discovery.k8s.io/v1: nil should be taken as true). */
+export function hasReadyEndpoint(slice: EndpointSlice): boolean {
+	return (slice.endpoints ?? []).some(
+		(endpoint) => endpoint.conditions?.ready !== false,
+	);
+}
+
+/** `namespace/name` of the Service an EndpointSlice belongs to; undefined when it belongs to none. */
+export function serviceOf(slice: EndpointSlice): string | undefined {
+	const name = slice.metadata.labels?.[serviceNameLabel];
+	return name === undefined
+		? undefined
+		: `${slice.metadata.namespace ?? ""}/${name}`;
 }
 
 export function trimLabels(object: KubeObject): KubeObject {

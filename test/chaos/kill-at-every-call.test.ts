@@ -90,10 +90,12 @@ async function outcome(name: string): Promise<unknown> {
 }
 
 const settled = (service: Service) => {
-	const provisioned = service.status?.conditions?.find(
-		(each) => each.type === "fairlead.dev/Provisioned",
-	);
-	expect(provisioned?.status).toBe("True");
+	for (const type of ["Provisioned", "Serving"])
+		expect(
+			service.status?.conditions?.find(
+				(each) => each.type === `fairlead.dev/${type}`,
+			)?.status,
+		).toBe("True");
 };
 
 /**
