@@ -4,7 +4,7 @@ import { type KubeClient, resources } from "../cluster/kube.ts";
 import { isFairleadError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Allocator } from "../model/addresses/allocator.ts";
-import { changedConditions } from "../model/conditions.ts";
+import { poolStatusChange } from "../model/addresses/pool-status.ts";
 import type { Caches } from "./caches.ts";
 
 export interface PoolStatusOptions {
@@ -46,7 +46,7 @@ export class PoolStatus {
 	}
 
 	async #write(): Promise<void> {
-		const { caches, allocator, log } = this.#options;
+		const { caches, allocator, clock, log } = this.#options;
 		const counts = new Map(
 			allocator()
 				.counts()
@@ -56,40 +56,15 @@ export class PoolStatus {
 			const found = caches.pools.get(pool.name);
 			const count = counts.get(pool.name);
 			if (!found || !count || this.#stopped) continue;
-			const { ipv4, ipv6 } = count;
-			const conditions = changedConditions(
-				found.status?.conditions ?? [],
-				[
-					pool.problems.length === 0
-						? {
-								type: "Ready",
-								status: "True",
-								reason: "Usable",
-								message: "every entry of the pool is in use",
-							}
-						: {
-								type: "Ready",
-								status: "False",
-								reason: pool.problems[0]?.code ?? "Problem",
-								message: pool.problems
-									.map((problem) => `${problem.field}: ${problem.message}`)
-									.join("; "),
-							},
-				],
-				new Date(this.#options.clock.now())
-					.toISOString()
-					.replace(/\.\d+Z$/, "Z"),
+			const status = poolStatusChange(
+				found.status,
+				pool,
+				count,
+				new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z"),
 			);
-			const same =
-				JSON.stringify([found.status?.ipv4, found.status?.ipv6]) ===
-				JSON.stringify([ipv4, ipv6]);
-			if (same && conditions.length === 0) continue;
+			if (!status) continue;
 			try {
-				await this.#patch(found, {
-					ipv4,
-					ipv6,
-					conditions: conditions.length > 0 ? conditions : undefined,
-				});
+				await this.#patch(found, status);
 			} catch (err) {
 				if (isFairleadError(err, "KubeNotFound")) continue;
 				log.debug({ err, pool: pool.name }, "pool status not written yet");
@@ -100,7 +75,7 @@ export class PoolStatus {
 
 	async #patch(
 		found: AddressPool,
-		status: { [K in keyof AddressPool["status"]]?: unknown },
+		status: NonNullable<AddressPool["status"]>,
 	): Promise<void> {
 		const { name, uid, resourceVersion } = found.metadata;
 		const written = await this.#options.client.patch<AddressPool>(

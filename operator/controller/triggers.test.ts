@@ -137,15 +137,18 @@ describe("a change in the cluster wakes", () => {
 		expect(classes).toEqual(["cloud", "cloud"]);
 	});
 
-	it("the pools when one of them changes", () => {
+	it("the pools when one of them is edited, not when its counts are written", () => {
 		const { caches, pools } = setUp();
-		caches.pools.put(
-			at<AddressPool>({
-				metadata: { name: "p", uid: "p" },
-				spec: { addresses: [] },
-			}),
-		);
+		const pool: AddressPool = {
+			metadata: { name: "p", uid: "p" },
+			spec: { addresses: [] },
+		};
+		caches.pools.put(at(pool));
 		expect(pools()).toBe(1);
+		caches.pools.put(at({ ...pool, status: { conditions: [] } }));
+		expect(pools()).toBe(1);
+		caches.pools.put(at({ ...pool, spec: { addresses: ["10.0.0.0/24"] } }));
+		expect(pools()).toBe(2);
 	});
 
 	it("whoever cleans up when a Service vanishes or another takes its name", () => {

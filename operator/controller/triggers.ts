@@ -1,6 +1,8 @@
 import type { Service } from "../api/core.ts";
+import type { AddressPool, BalancerClass } from "../api/fairlead.ts";
 import { objectKey } from "../api/meta.ts";
 import { annotations, conditions, finalizers } from "../api/names.ts";
+import type { Change } from "../cluster/index.ts";
 import type { Priority } from "../cluster/workqueue.ts";
 import type { Target } from "../model/balancer/balancer.ts";
 import { balancerTargets } from "../model/balancer/targets.ts";
@@ -60,15 +62,11 @@ export class Triggers {
 			caches.nodes.onChange(() => this.#nodesChanged()),
 			caches.classes.onChange((change) => {
 				classChanged(change.object.metadata.name);
-				const specs =
-					change.type === "updated" &&
-					JSON.stringify(change.old.spec) ===
-						JSON.stringify(change.object.spec) &&
-					change.old.metadata.deletionTimestamp ===
-						change.object.metadata.deletionTimestamp;
-				if (!specs) this.wakeAll();
+				if (isMeant(change)) this.wakeAll();
 			}),
-			caches.pools.onChange(() => poolsChanged()),
+			caches.pools.onChange((change) => {
+				if (isMeant(change)) poolsChanged();
+			}),
 		];
 	}
 
@@ -108,6 +106,16 @@ export function concerns(service: Service): boolean {
 		return true;
 	return (status?.conditions ?? []).some(
 		(condition) => condition.type === conditions.provisioned,
+	);
+}
+
+/** Whether somebody wants something else now; our own writes to status and finalizers are no such change. */
+function isMeant(change: Change<BalancerClass | AddressPool>): boolean {
+	if (change.type !== "updated") return true;
+	const { old, object } = change;
+	return (
+		JSON.stringify(old.spec) !== JSON.stringify(object.spec) ||
+		old.metadata.deletionTimestamp !== object.metadata.deletionTimestamp
 	);
 }
 
