@@ -65,6 +65,8 @@ export function splice(
 /** Ends a connection so that its peer notices it was cut, not finished. */
 export function reset(stream: Duplex): void {
 	if (stream.destroyed) return;
-	if (stream instanceof Socket) stream.resetAndDestroy();
+	// libuv refuses to reset a socket that is sending its end (uv_tcp_close_reset), and Node then never closes it.
+	const ending = stream.writableEnded && !stream.writableFinished;
+	if (stream instanceof Socket && !ending) stream.resetAndDestroy();
 	else stream.destroy();
 }
