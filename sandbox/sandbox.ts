@@ -15,7 +15,7 @@ import { Reflector } from "../operator/cluster/reflector.ts";
 import { Controller } from "../operator/controller/controller.ts";
 import type { Log } from "../operator/log.ts";
 import { startApiServer } from "./apiserver/start.ts";
-import { onPort } from "./free-port.ts";
+import { onPort, tryPort } from "./free-port.ts";
 import { NodeStandIn } from "./node-stand-in.ts";
 import { sampleObjects, sampleService } from "./sample.ts";
 
@@ -58,6 +58,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 		const folder = await mkdtemp(join(tmpdir(), "fairlead-sandbox-"));
 		undo.push(() => rm(folder, { recursive: true, force: true }));
 		const token = randomBytes(24).toString("hex");
+		const doorPort = await onPort(undefined, 1080, tryPort);
 		const [api, cloud] = await Promise.all([
 			startApi(options).then((server) => {
 				undo.push(() => server.close());
@@ -68,6 +69,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 					host: "127.0.0.1",
 					port,
 					dataDir: ":memory:",
+					doorPort,
 					tokens: [{ token }],
 					clock,
 					random,
