@@ -5,7 +5,7 @@ import { reset } from "./splice.ts";
 async function sockets(): Promise<{
 	near: Socket;
 	far: Socket;
-	close(): void;
+	close: () => void;
 }> {
 	const server = createServer({ allowHalfOpen: true }).listen(0, "127.0.0.1");
 	await once(server, "listening");
