@@ -48,12 +48,10 @@ export const conditions = {
 export const eventReasons = {
 	ensuring: "EnsuringLoadBalancer",
 	ensured: "EnsuredLoadBalancer",
-	updated: "UpdatedLoadBalancer",
 	deleting: "DeletingLoadBalancer",
 	deleted: "DeletedLoadBalancer",
 	syncFailed: "SyncLoadBalancerFailed",
 	deleteFailed: "DeleteLoadBalancerFailed",
-	unavailable: "UnAvailableLoadBalancer",
 } as const;
 
 /** Labels on everything Fairlead makes in a cloud. */

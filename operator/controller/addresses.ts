@@ -7,10 +7,8 @@ import { arrangePools, compilePool } from "../model/addresses/pool.ts";
 import { type Reason, reasonText } from "../model/addresses/reasons.ts";
 import { readRequest, type RequestResult } from "../model/addresses/request.ts";
 import { assignmentOf } from "../model/assignment.ts";
-import { resolveOwnership } from "../model/ownership.ts";
 import type { Addressing } from "../model/world.ts";
 import type { Caches } from "./caches.ts";
-import { providerTraits } from "./provider-traits.ts";
 
 export interface AddressesOptions {
 	caches: Caches;
@@ -105,17 +103,12 @@ export class Addresses {
 	}
 
 	#adopt(): void {
-		const { services, classes } = this.#options.caches;
 		const claims: Parameters<Allocator["adopt"]>[0][number][] = [];
-		for (const service of services.values()) {
+		for (const service of this.#options.caches.services.values()) {
 			const recorded = assignmentOf(service);
 			if (!recorded?.pools) continue;
-			const ownership = resolveOwnership(service, classes.values());
-			if (ownership.kind !== "Ours") continue;
-			if (!providerTraits[ownership.class.spec.provider].addressesFromPools)
-				continue;
-			// Also of a Service whose wishes are no longer readable: what it holds is not anybody else's.
-			const { request } = this.#request(service, ownership.class.metadata.name);
+			// Whatever became of its class or its wishes: what a Service holds is not anybody else's.
+			const { request } = this.#request(service, recorded.class);
 			this.#keys.set(request.uid, objectKey(service));
 			claims.push({
 				request,

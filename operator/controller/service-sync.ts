@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { KubeClient } from "../cluster/kube.ts";
 import { resources } from "../cluster/kube.ts";
 import { isFairleadError } from "../errors.ts";
+import { assignmentOf } from "../model/assignment.ts";
 import type { Target } from "../model/balancer/balancer.ts";
 import { desiredBalancer } from "../model/balancer/desired.ts";
 import { balancerIdentity } from "../model/balancer/identity.ts";
@@ -73,7 +74,9 @@ export class ServiceSync {
 			case "nothing":
 				if (!want) {
 					calls.drop(key);
-					if (intent.kind !== "Serve") addresses.release(service);
+					// While the record stands, so does the claim: a class taken away by force frees nobody's address.
+					if (intent.kind !== "Serve" && !assignmentOf(service))
+						addresses.release(service);
 				}
 				return false;
 			case "guard-class":

@@ -1,4 +1,5 @@
 import { conditions } from "../api/names.ts";
+import { assignmentOf } from "./assignment.ts";
 import type { ObservedBalancer, ObservedPort } from "./balancer/balancer.ts";
 import type { Verdict } from "./conditions.ts";
 import type { OwnWorld, World } from "./world.ts";
@@ -63,7 +64,7 @@ function explainAddress(world: World, ours: OwnWorld): Verdict {
 			? ours.addressing.assignment.addresses
 			: outcome.kind === "Observed"
 				? outcome.balancer.addresses
-				: ours.desired.addresses;
+				: (assignmentOf(world.service)?.addresses ?? []);
 	if (addresses.length > 0)
 		return verdict(
 			conditions.addressAssigned,

@@ -129,6 +129,18 @@ describe("the next step for a Service", () => {
 		).toEqual({ do: "guard-class", className: "cloud" });
 	});
 
+	it("guards the class of a Service with nothing to undo as well: its address must not outlive it", () => {
+		expect(
+			nextStep(
+				world(
+					service({ loadBalancerClass: "fairlead.dev/lab" }),
+					{ kind: "Unknown" },
+					{ classes: [lab], guarded: false },
+				),
+			),
+		).toEqual({ do: "guard-class", className: "lab" });
+	});
+
 	it("sets finalizer and holder before the first call to a provider", () => {
 		const step = nextStep(world(service(), { kind: "Unknown" }));
 		expect(step).toMatchObject({
@@ -254,6 +266,21 @@ describe("the next step for a Service", () => {
 		);
 	});
 
+	it("calls no address assigned that the user merely asked for", () => {
+		const asking = world(guarded(), {
+			kind: "Failed",
+			code: "CloudRefused",
+			message: "Hetzner picks addresses",
+		});
+		if (asking.ours) asking.ours.desired.addresses = ["192.0.2.1"];
+		expect(
+			condition(
+				patched(nextStep(asking)).conditions,
+				conditions.addressAssigned,
+			),
+		).toBe("False/CloudRefused");
+	});
+
 	it("keeps the ingress of a served Service when the cloud fails, and says so once", () => {
 		const failed: Outcome = {
 			kind: "Failed",
@@ -267,6 +294,9 @@ describe("the next step for a Service", () => {
 		expect(condition(after.status?.conditions, conditions.provisioned)).toBe(
 			"False/CloudServerError",
 		);
+		expect(
+			condition(after.status?.conditions, conditions.addressAssigned),
+		).toBe("True/Assigned");
 		expect(nextStep(world(after, failed))).toEqual({ do: "nothing" });
 	});
 

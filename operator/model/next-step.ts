@@ -159,8 +159,8 @@ function conditionChange(
 
 function serve(world: World, ours: OwnWorld, className: string): Step {
 	if (ours.addressing.kind === "Refused") return describeWaiting(world);
+	if (!ours.classGuarded) return { do: "guard-class", className };
 	if (ours.needsUndo) {
-		if (!ours.classGuarded) return { do: "guard-class", className };
 		const guard = guardChange(world, ours);
 		if (guard) return guard;
 	}
