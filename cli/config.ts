@@ -140,6 +140,11 @@ export const fakeCloudFlags = {
 		value: "FILE",
 		help: "API tokens, one `TOKEN [PROJECT [read]]` a line; without it a token is made and printed",
 	},
+	kubeconfig: {
+		schema: text.optional(),
+		value: "FILE",
+		help: "Cluster whose waiting Services the dashboard explains",
+	},
 	door: {
 		schema: portIfGiven,
 		value: "PORT",

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Registry } from "prom-client";
 import { parse } from "yaml";
+import { explainCluster } from "../fake-cloud/dashboard/explain-cluster.ts";
+import type { Explain } from "../fake-cloud/dashboard/pending.ts";
 import { type FakeCloud, startFakeCloud } from "../fake-cloud/server.ts";
 import type { Service } from "../operator/api/core.ts";
 import type { KubeObject } from "../operator/api/meta.ts";
@@ -59,6 +61,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 		undo.push(() => rm(folder, { recursive: true, force: true }));
 		const token = randomBytes(24).toString("hex");
 		const doorPort = await onPort(undefined, 1080, tryPort);
+		let explain: Explain = async () => [];
 		const [api, cloud] = await Promise.all([
 			startApi(options).then((server) => {
 				undo.push(() => server.close());
@@ -70,6 +73,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 					port,
 					dataDir: ":memory:",
 					doorPort,
+					explain: () => explain(),
 					tokens: [{ token }],
 					clock,
 					random,
@@ -87,6 +91,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 			{ clock, log, userAgent: "fairlead-sandbox" },
 		);
 		undo.push(async () => client.close());
+		explain = explainCluster(client);
 		const nodes = await registerNodes(options.nodes, cloud, token);
 		undo.push(() => Promise.all(nodes.map(({ node }) => node.close())));
 		const service = await populate(client, { cloud, token, nodes });

@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { parseTokenFile, type Token } from "../../fake-cloud/api/tokens.ts";
+import { explainCluster } from "../../fake-cloud/dashboard/explain-cluster.ts";
 import { startFakeCloud } from "../../fake-cloud/server.ts";
+import { createKubeClient } from "../../operator/cluster/client.ts";
+import { loadConnection } from "../../operator/cluster/kubeconfig.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import type { fakeCloudFlags } from "../config.ts";
 import type { FlagValues } from "../flags.ts";
@@ -18,12 +21,20 @@ export async function fakeCloud(
 		file === undefined
 			? [{ token: randomBytes(24).toString("hex") }]
 			: await readTokens(file);
+	const client =
+		flags.kubeconfig === undefined
+			? undefined
+			: createKubeClient(
+					await loadConnection({ path: flags.kubeconfig, clock, log }),
+					{ clock, log, userAgent: "fairlead-fake-cloud" },
+				);
 	const cloud = await startFakeCloud({
 		host: flags.listen.host,
 		port: flags.listen.port,
 		dataDir: flags.data ?? ":memory:",
 		doorPort: flags.door ?? 0,
 		tokens,
+		...(client ? { explain: explainCluster(client) } : {}),
 		clock,
 		random,
 		log,
@@ -39,6 +50,7 @@ export async function fakeCloud(
 	);
 	await stopped(runtime);
 	await cloud.close();
+	client?.close();
 }
 
 async function readTokens(file: string): Promise<Token[]> {

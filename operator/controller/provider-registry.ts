@@ -134,7 +134,7 @@ export async function createProvider(
 }
 
 /** A token is read again after this long, so that one that was rotated is taken over. */
-const tokenAgeMs = 30_000;
+const tokenAgeMs = 10_000;
 
 function tokenSource(
 	ref: NonNullable<BalancerClass["spec"]["hetznerCloud"]>["tokenSecretRef"],

@@ -50,6 +50,22 @@ describe("fairlead sandbox", () => {
 			namespace: "default",
 			name: "hello",
 		});
+		await client.create(resources.services, {
+			metadata: { namespace: "default", name: "lost" },
+			spec: {
+				type: "LoadBalancer",
+				loadBalancerClass: "fairlead.dev/typo",
+				ports: [{ port: 80 }],
+			},
+		} as Service);
+		await eventually(
+			async () => (await fetch(`${dashboard}dashboard/pending`)).json(),
+			(answer) =>
+				expect(answer).toMatchObject({
+					known: true,
+					services: [{ name: "lost", reason: "UnknownClass" }],
+				}),
+		);
 		await eventually(
 			() =>
 				getThroughDoor(door, address, 80).then(

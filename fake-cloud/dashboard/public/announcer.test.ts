@@ -1,4 +1,3 @@
-// @ts-ignore -- its types are in its comments; public/tsconfig.json reads them
 import { announcer } from "./announcer.js";
 
 test("says the first thing at once, what comes meanwhile as one, and nothing twice", () => {

@@ -8,7 +8,6 @@ import {
 	liveState,
 	target,
 } from "../../../test/support/live-samples.ts";
-// @ts-ignore -- its types are in its comments; public/tsconfig.json reads them
 import { changes, digest } from "./changes.js";
 import { fromState } from "./state.js";
 

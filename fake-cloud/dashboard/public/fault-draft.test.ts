@@ -1,4 +1,3 @@
-// @ts-ignore -- its types are in its comments; public/tsconfig.json reads them
 import { draft } from "./fault-draft.js";
 
 const form = (values: Record<string, string>) => ({

@@ -1,5 +1,4 @@
 import type { Fault } from "../../api/live.ts";
-// @ts-ignore -- its types are in its comments; public/tsconfig.json reads them
 import { asPut, effectText, matchText, scheduleText } from "./faults.js";
 
 test.each<[Fault, string]>([

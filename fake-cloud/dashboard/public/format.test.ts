@@ -1,4 +1,3 @@
-// @ts-ignore -- its types are in its comments; public/tsconfig.json reads them
 import { addressAndPort, ago, bytes, duration, some } from "./format.js";
 
 test.each([

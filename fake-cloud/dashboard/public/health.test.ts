@@ -4,7 +4,6 @@ import {
 	listener,
 	target,
 } from "../../../test/support/live-samples.ts";
-// @ts-ignore -- its types are in its comments; public/tsconfig.json reads them
 import { healthyTargets, overall } from "./health.js";
 
 const two = (...each: ("healthy" | "unhealthy" | "unknown")[][]) =>

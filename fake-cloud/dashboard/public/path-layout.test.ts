@@ -5,9 +5,7 @@ import {
 	listener,
 	target,
 } from "../../../test/support/live-samples.ts";
-// @ts-ignore -- its types are in its comments; public/tsconfig.json reads them
 import { pathThrough } from "./path.js";
-// @ts-ignore -- its types are in its comments; public/tsconfig.json reads them
 import { boxHeight, fit, layOut } from "./path-layout.js";
 
 /** What is looked at of a box. */

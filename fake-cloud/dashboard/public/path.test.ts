@@ -5,7 +5,6 @@ import {
 	listener,
 	target,
 } from "../../../test/support/live-samples.ts";
-// @ts-ignore -- its types are in its comments; public/tsconfig.json reads them
 import { pathSentence, pathThrough } from "./path.js";
 
 const through = (some: Partial<LiveBalancer>, port = 80) => {

@@ -1,7 +1,6 @@
 import type { LiveState } from "../../api/live.ts";
 import { balancer, liveState } from "../../../test/support/live-samples.ts";
 import type { Received } from "./state.d.ts";
-// @ts-ignore -- its types are in its comments; public/tsconfig.json reads them
 import { LiveStream } from "./stream.js";
 
 /** As much of an EventSource as the stream uses, in the test's hand. */

@@ -1,4 +1,3 @@
-// @ts-ignore -- its types are in its comments; public/tsconfig.json reads them
 import { perSecond, rate } from "./traffic.js";
 
 const sample = (at: number, total: number) => ({
