@@ -15,12 +15,19 @@ export interface Runtime {
 	createLog(level: Parameters<typeof createLog>[0]): Promise<Log>;
 }
 
+/** One Ctrl-C arrives several times: from the terminal, and passed on by npm and by bin/run.js. */
+const sameSignalMs = 1_000;
+
 export function processRuntime(): Runtime {
 	const stop = new AbortController();
+	let asked = 0;
 	for (const signal of ["SIGINT", "SIGTERM"] as const)
 		process.on(signal, () => {
-			if (stop.signal.aborted) process.exit(130);
-			stop.abort(new Error(signal));
+			const now = systemClock.monotonic();
+			if (!stop.signal.aborted) {
+				asked = now;
+				stop.abort(new Error(signal));
+			} else if (now - asked > sameSignalMs) process.exit(130);
 		});
 	const { env } = process;
 	return {

@@ -1,3 +1,4 @@
+import { request } from "node:http";
 import { minimal } from "../../test/support/cloud-samples.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import {
@@ -205,6 +206,27 @@ describe("an ordered fault", () => {
 			});
 		expect((await send("https://example.org")).status).toBe(403);
 		expect((await send(cloud.url)).status).toBe(200);
+	});
+
+	test("cannot be ordered or read by a page whose name was made to point here", async () => {
+		const cloud = await testCloud();
+		const send = (method: string, headers: Record<string, string>) =>
+			new Promise<number | undefined>((resolve, reject) => {
+				request(
+					`${cloud.url}/fairlead/faults`,
+					{ method, headers: { host: "rebound.example.org", ...headers } },
+					(answer) => {
+						answer.resume();
+						resolve(answer.statusCode);
+					},
+				)
+					.on("error", reject)
+					.end(method === "PUT" ? '{"faults":[]}' : undefined);
+			});
+		const origin = "http://rebound.example.org";
+		expect(await send("PUT", { origin })).toBe(403);
+		expect(await send("GET", { "sec-fetch-site": "same-origin" })).toBe(403);
+		expect(await send("GET", {})).toBe(200);
 	});
 });
 

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { type Request, type Response, Router } from "express";
 import { z } from "zod";
 import { type Clock } from "../../operator/clock.ts";
@@ -235,7 +236,10 @@ function targetOfKey(key: string): Target {
 	]);
 }
 
-/** A page from elsewhere, open in a browser on this machine, has no business here. */
+/**
+ * A page from elsewhere, open in a browser on this machine, has no business here. Nor has one whose name was made to
+ * point here (DNS rebinding): browsers are answered only under an address or localhost, which no name server hands out.
+ */
 function sameOrigin(
 	request: Request,
 	_response: Response,
@@ -250,7 +254,22 @@ function sameOrigin(
 			"forbidden",
 			`requests from pages of ${origin} are not allowed`,
 		);
+	const browser =
+		origin !== undefined || request.get("sec-fetch-site") !== undefined;
+	if (browser && !isLocalName(request.hostname))
+		throw new ApiError(
+			"forbidden",
+			`pages are answered under an address or localhost, not under ${request.hostname}`,
+		);
 	next();
+}
+
+function isLocalName(host: string): boolean {
+	return (
+		isIP(host.replace(/^\[|\]$/g, "")) !== 0 ||
+		host === "localhost" ||
+		host.endsWith(".localhost")
+	);
 }
 
 function isRegularExpression(text: string): boolean {

@@ -191,12 +191,13 @@ function failure(
 	timeoutMs: number,
 ): FairleadError {
 	const code = (error as NodeJS.ErrnoException).code;
+	// A search through PATH ends in EACCES, too, when one of its folders may not be entered (execvp(3)).
 	if (code === "ENOENT" || code === "EACCES") {
 		const hint = text(exec, "installHint");
 		return wrong(
 			exec,
 			"command",
-			`names ${command}, which ${code === "ENOENT" ? "is not installed" : "may not be run"}${hint ? `: ${hint}` : "; install it or correct the name"}`,
+			`names ${command}, which ${code === "ENOENT" || !command.includes("/") ? "is not installed" : "may not be run"}${hint ? `: ${hint}` : "; install it or correct the name"}`,
 			error,
 		);
 	}

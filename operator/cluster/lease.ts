@@ -90,6 +90,11 @@ export class LeaseElector {
 		return this.#leader;
 	}
 
+	/** Why the Lease cannot be read or written at present; empty when it can. */
+	get trouble(): string {
+		return this.#said;
+	}
+
 	start(): void {
 		this.#running ??= this.#run();
 	}

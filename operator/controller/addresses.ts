@@ -52,7 +52,10 @@ export class Addresses {
 			result.request,
 		);
 		this.#wake(wake);
-		if (freed.length > 0 || !assignmentOf(service)) this.#options.changed();
+		const recorded = assignmentOf(service)?.addresses ?? [];
+		const now = addresses.map((each) => each.ip);
+		if (freed.length > 0 || recorded.join() !== now.join())
+			this.#options.changed();
 		if (addresses.length === 0) return refused(reasons);
 		return assigned(addresses, className);
 	}

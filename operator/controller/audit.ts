@@ -1,8 +1,9 @@
 import type { Log } from "../log.ts";
 import type { Caches } from "./caches.ts";
+import { concerns } from "./triggers.ts";
 import type { ControllerMetrics } from "./metrics.ts";
 import type { ProviderRegistry } from "./provider-registry.ts";
-import { providerTraits } from "./provider-traits.ts";
+import { providerTraits } from "../model/provider-traits.ts";
 
 export interface AuditOptions {
 	caches: Caches;
@@ -23,15 +24,14 @@ export async function audit(
 	signal: AbortSignal,
 ): Promise<void> {
 	const { caches, providers, metrics, log } = options;
-	const wanted = new Set<string>();
-	for (const service of caches.services.values())
-		if (service.metadata.uid) wanted.add(service.metadata.uid);
 	for (const each of caches.classes.values()) {
-		if (!providerTraits[each.spec.provider].needsUndo) continue;
+		const { available, needsUndo } = providerTraits[each.spec.provider];
+		if (!available || !needsUndo) continue;
 		const className = each.metadata.name;
 		try {
 			const provider = await providers.of(className);
 			const listed = await provider.list(options.clusterId, signal);
+			const wanted = wantedUids(caches);
 			const orphans = listed.filter(
 				(balancer) => !wanted.has(balancer.identity.serviceUid),
 			);
@@ -47,4 +47,13 @@ export async function audit(
 		}
 	}
 	options.lookAgain();
+}
+
+/** Asked after the list: a Service made while it was read is no orphan's. */
+function wantedUids(caches: Caches): Set<string> {
+	const uids = new Set<string>();
+	for (const service of caches.services.values())
+		if (service.metadata.uid && concerns(service))
+			uids.add(service.metadata.uid);
+	return uids;
 }

@@ -49,6 +49,9 @@ export class Caches {
 		this.services.addIndex("balanced", (service) =>
 			service.spec.type === "LoadBalancer" ? ["yes"] : [],
 		);
+		this.services.addIndex("balanced in", ({ spec, metadata }) =>
+			spec.type === "LoadBalancer" ? [metadata.namespace ?? ""] : [],
+		);
 		this.services.addIndex("holder", (service) => {
 			const holding = holdingOf(service);
 			return holding ? [holding.className] : [];
@@ -78,6 +81,12 @@ export class Caches {
 			.map((reflector) => reflector.healthy())
 			.filter((health) => !health.ok)
 			.map((health) => health.reason);
+	}
+
+	/** The spec of a BalancerClass as text; undefined when there is no such class. */
+	configOf(className: string): string | undefined {
+		const found = this.classes.get(className);
+		return found && JSON.stringify(found.spec);
 	}
 
 	hasReadyEndpoints(serviceKey: string): boolean {

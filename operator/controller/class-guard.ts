@@ -14,9 +14,17 @@ export class ClassGuard {
 	/** Of a thousand Services of a new class only one needs to write. */
 	readonly #holding = new Map<string, Promise<void>>();
 
-	constructor(client: KubeClient, caches: Caches) {
+	readonly #leftBehind: (className: string) => boolean;
+
+	/** `leftBehind`: something of a Service that is gone is still to be deleted through the class. */
+	constructor(
+		client: KubeClient,
+		caches: Caches,
+		leftBehind: (className: string) => boolean,
+	) {
 		this.#client = client;
 		this.#caches = caches;
+		this.#leftBehind = leftBehind;
 	}
 
 	/** Resolves when the class carries the finalizer. */
@@ -44,6 +52,7 @@ export class ClassGuard {
 		const found = this.#caches.classes.get(className);
 		if (!found?.metadata.deletionTimestamp || !isHeld(found)) return;
 		if (this.#caches.services.byIndex("holder", className).length > 0) return;
+		if (this.#leftBehind(className)) return;
 		await this.#write(
 			found,
 			(found.metadata.finalizers ?? []).filter(

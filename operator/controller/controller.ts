@@ -102,7 +102,8 @@ export class Controller {
 
 	/** Why the controller cannot do its work at present, one line a reason; empty when it can. */
 	notReady(): string[] {
-		return this.#caches.problems();
+		const trouble = this.#elector?.trouble;
+		return [...this.#caches.problems(), ...(trouble ? [trouble] : [])];
 	}
 
 	/** Finishes what runs, gives the Lease up, and ends. */

@@ -1,6 +1,7 @@
 import type { AddressPool } from "../api/fairlead.ts";
-import type { Cancel, Clock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
 import { type KubeClient, resources } from "../cluster/kube.ts";
+import { Workqueue } from "../cluster/workqueue.ts";
 import { isFairleadError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Allocator } from "../model/addresses/allocator.ts";
@@ -12,80 +13,64 @@ export interface PoolStatusOptions {
 	caches: Caches;
 	allocator: () => Allocator;
 	clock: Clock;
+	random: () => number;
 	log: Log;
-	/** Counts are written at most this often, however many Services come and go. */
+	/** Counts of a pool are written at most this often, however many Services come and go. */
 	everyMs?: number;
 }
 
-/** Writes what the pools hold into their status, where it differs. */
+/** Writes what each pool holds into its status, where it differs. */
 export class PoolStatus {
-	readonly #options: Required<PoolStatusOptions>;
-	#timer: Cancel | undefined;
-	#running: Promise<void> | undefined;
-	#stopped = false;
+	readonly #options: PoolStatusOptions;
+	readonly #queue: Workqueue;
 
 	constructor(options: PoolStatusOptions) {
-		this.#options = { everyMs: 500, ...options };
+		this.#options = options;
+		const { clock, random, log } = options;
+		this.#queue = new Workqueue({ clock, random, log, workers: 1 });
+		this.#queue.run((pool) => this.#write(pool));
 	}
 
+	/** Counts may differ from what is written. */
 	changed(): void {
-		if (this.#stopped || this.#timer) return;
-		const { clock, everyMs } = this.#options;
-		this.#timer = clock.after(everyMs, () => {
-			this.#timer = undefined;
-			this.#running = this.#write().finally(() => {
-				this.#running = undefined;
-			});
-		});
+		for (const { name } of this.#options.allocator().pools())
+			this.#queue.addAfter(name, this.#options.everyMs ?? 500);
 	}
 
-	async stop(): Promise<void> {
-		this.#stopped = true;
-		this.#timer?.();
-		await this.#running;
+	async stop(deadlineMs: number): Promise<void> {
+		await this.#queue.drain(deadlineMs);
 	}
 
-	async #write(): Promise<void> {
-		const { caches, allocator, clock, log } = this.#options;
-		const counts = new Map(
-			allocator()
-				.counts()
-				.map((each) => [each.pool, each]),
+	async #write(name: string): Promise<void> {
+		const { client, caches, allocator, clock } = this.#options;
+		const found = caches.pools.get(name);
+		const pool = allocator()
+			.pools()
+			.find((each) => each.name === name);
+		const count = allocator()
+			.counts()
+			.find((each) => each.pool === name);
+		if (!found || !pool || !count) return;
+		const status = poolStatusChange(
+			found.status,
+			pool,
+			count,
+			new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z"),
 		);
-		for (const pool of allocator().pools()) {
-			const found = caches.pools.get(pool.name);
-			const count = counts.get(pool.name);
-			if (!found || !count || this.#stopped) continue;
-			const status = poolStatusChange(
-				found.status,
-				pool,
-				count,
-				new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z"),
+		if (!status) return;
+		const { uid, resourceVersion } = found.metadata;
+		try {
+			const written = await client.patch<AddressPool>(
+				resources.addressPools,
+				{ name, subresource: "status" },
+				{
+					type: "merge",
+					body: { metadata: { uid, resourceVersion }, status },
+				},
 			);
-			if (!status) continue;
-			try {
-				await this.#patch(found, status);
-			} catch (err) {
-				if (isFairleadError(err, "KubeNotFound")) continue;
-				log.debug({ err, pool: pool.name }, "pool status not written yet");
-				this.changed();
-			}
+			caches.pools.apply(written);
+		} catch (error) {
+			if (!isFairleadError(error, "KubeNotFound")) throw error;
 		}
-	}
-
-	async #patch(
-		found: AddressPool,
-		status: NonNullable<AddressPool["status"]>,
-	): Promise<void> {
-		const { name, uid, resourceVersion } = found.metadata;
-		const written = await this.#options.client.patch<AddressPool>(
-			resources.addressPools,
-			{ name, subresource: "status" },
-			{
-				type: "merge",
-				body: { metadata: { uid, resourceVersion }, status },
-			},
-		);
-		this.#options.caches.pools.apply(written);
 	}
 }

@@ -19,7 +19,7 @@ const desired: DesiredBalancer = {
 	targets: [],
 	sourceRanges: [],
 };
-const want: Want = { do: "ensure", className: "cloud", desired };
+const want: Want = { do: "ensure", className: "cloud", config: "a", desired };
 const done: ObservedBalancer = {
 	id: "7",
 	addresses: ["203.0.113.7"],
@@ -118,6 +118,16 @@ describe("calls to providers", () => {
 		expect(calls.outcome("shop/web", want).kind).toBe("Observed");
 	});
 
+	it("are made again, whatever pause was due, when the class is edited", async () => {
+		const { calls, answers } = setUp();
+		answers.push(refusedBy("CloudRefused"));
+		await calls.start("shop/web", want);
+		const edited: Want = { ...want, config: "b" };
+		expect(calls.outcome("shop/web", edited)).toEqual({ kind: "Unknown" });
+		await calls.start("shop/web", edited);
+		expect(calls.outcome("shop/web", edited).kind).toBe("Observed");
+	});
+
 	it("look again at work in flight when it is due, and call it slow when it takes long", async () => {
 		const { calls, answers, clock, woken } = setUp();
 		const pending = {
@@ -195,7 +205,12 @@ describe("calls to providers", () => {
 
 	it("say that something is gone only when the provider says so", async () => {
 		const { calls, setGone, clock } = setUp();
-		const remove: Want = { do: "delete", classNames: ["a", "b"], identity };
+		const remove: Want = {
+			do: "delete",
+			classNames: ["a", "b"],
+			configs: ["", ""],
+			identity,
+		};
 		setGone(false);
 		await calls.start("shop/web", remove);
 		expect(calls.outcome("shop/web", remove)).toEqual({
@@ -219,10 +234,12 @@ describe("calls to providers", () => {
 				}),
 		);
 		await calls.start("shop/web", want);
-		await calls.reset();
+		await calls.end();
 		expect(signals[0]?.aborted).toBe(true);
 		expect(log.lines).toEqual([]);
 		expect(calls.outcome("shop/web", want)).toEqual({ kind: "Unknown" });
 		expect(woken).toEqual(["shop/web"]);
+		await calls.start("shop/web", want);
+		expect(signals).toHaveLength(1);
 	});
 });

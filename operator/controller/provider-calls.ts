@@ -30,8 +30,20 @@ export interface ProviderCallsOptions {
 
 /** What is wanted of a provider: a balancer as described, or none in any of these classes. */
 export type Want =
-	| { do: "ensure"; className: string; desired: DesiredBalancer }
-	| { do: "delete"; classNames: string[]; identity: BalancerIdentity };
+	| {
+			do: "ensure";
+			className: string;
+			/** The spec of the class as text: an edited class makes everything seen so far count no more. */
+			config: string;
+			desired: DesiredBalancer;
+	  }
+	| {
+			do: "delete";
+			classNames: string[];
+			/** The specs of the classes, in the same order. */
+			configs: string[];
+			identity: BalancerIdentity;
+	  };
 
 interface Call {
 	want: Want;
@@ -53,7 +65,7 @@ interface Call {
 export class ProviderCalls {
 	readonly #options: Required<ProviderCallsOptions>;
 	readonly #calls = new Map<string, Call>();
-	#stopping = new AbortController();
+	readonly #stopping = new AbortController();
 
 	constructor(options: ProviderCallsOptions) {
 		this.#options = {
@@ -86,7 +98,7 @@ export class ProviderCalls {
 	 */
 	async start(key: string, want: Want): Promise<void> {
 		const known = this.#calls.get(key);
-		if (known?.running) return;
+		if (known?.running || this.#stopping.signal.aborted) return;
 		known?.timer?.();
 		const again = known && sameWant(known.want, want) ? known : undefined;
 		const call: Call = {
@@ -122,8 +134,11 @@ export class ProviderCalls {
 		call.outcome = { kind: "Unknown" };
 	}
 
-	/** Aborts what runs, forgets everything, and resolves when nothing runs any more: a deposed leader, or shutdown. */
-	async reset(): Promise<void> {
+	/**
+	 * Aborts what runs and whatever is started from now on, and resolves when nothing runs any more: the term is over, and
+	 * the next one makes calls of its own.
+	 */
+	async end(): Promise<void> {
 		this.#stopping.abort(new Error("the controller no longer leads"));
 		const running = [...this.#calls.values()].flatMap((call) => {
 			call.timer?.();
@@ -131,7 +146,6 @@ export class ProviderCalls {
 		});
 		this.#calls.clear();
 		await Promise.all(running);
-		this.#stopping = new AbortController();
 	}
 
 	async #run(key: string, call: Call): Promise<void> {
@@ -235,8 +249,8 @@ export class ProviderCalls {
 function sameWant(a: Want, b: Want): boolean {
 	if (a.do === "delete" || b.do === "delete")
 		return JSON.stringify(a) === JSON.stringify(b);
-	if (a.className !== b.className || a.desired === b.desired)
-		return a.className === b.className;
+	if (a.className !== b.className || a.config !== b.config) return false;
+	if (a.desired === b.desired) return true;
 	// Targets are shared by all Services of a cluster and replaced as a whole when they change.
 	if (a.desired.targets !== b.desired.targets) return false;
 	return withoutTargets(a.desired) === withoutTargets(b.desired);

@@ -4,7 +4,7 @@ import { finalizers } from "../api/names.ts";
 import type { Clock } from "../clock.ts";
 import type { KubeClient } from "../cluster/kube.ts";
 import { resources } from "../cluster/kube.ts";
-import { isFairleadError } from "../errors.ts";
+import { FairleadError, isFairleadError } from "../errors.ts";
 import { assignmentOf } from "../model/assignment.ts";
 import type { Target } from "../model/balancer/balancer.ts";
 import { desiredBalancer } from "../model/balancer/desired.ts";
@@ -17,7 +17,7 @@ import type { Addresses } from "./addresses.ts";
 import type { Caches } from "./caches.ts";
 import type { ClassGuard } from "./class-guard.ts";
 import type { ProviderCalls, Want } from "./provider-calls.ts";
-import { providerTraits } from "./provider-traits.ts";
+import { providerTraits } from "../model/provider-traits.ts";
 import { servicePatch } from "./service-patch.ts";
 
 export interface ServiceSyncOptions {
@@ -55,6 +55,10 @@ export class ServiceSync {
 	async sync(key: string): Promise<void> {
 		for (let step = 0; step < maxSteps; step++)
 			if (!(await this.#step(key))) return;
+		throw new FairleadError(
+			"KubeConflict",
+			`Service ${key} does not settle: somebody else changes it as fast as Fairlead does`,
+		);
 	}
 
 	/** Does one step; false when there is nothing (more) to do now. */
@@ -83,9 +87,10 @@ export class ServiceSync {
 				await this.#options.guard.hold(step.className);
 				return true;
 			case "patch": {
-				const written = await this.#patch(key, service, step.change);
-				if (written && step.event) this.#options.announce(service, step.event);
-				return written;
+				const result = await this.#patch(key, service, step.change);
+				if (result === "written" && step.event)
+					this.#options.announce(service, step.event);
+				return result !== "gone";
 			}
 			default:
 				if (step.do === "delete" && step.event)
@@ -111,6 +116,9 @@ export class ServiceSync {
 			return world;
 		const { metadata, spec } = ownership.class;
 		const traits = providerTraits[spec.provider];
+		// It may have come from a class that drew on pools, and still wait for one of their addresses.
+		if (!traits.addressesFromPools && !assignmentOf(service)?.pools)
+			addresses.release(service);
 		const addressing = traits.addressesFromPools
 			? addresses.addressing(service, metadata.name)
 			: ({ kind: "Provider" } as const);
@@ -134,18 +142,22 @@ export class ServiceSync {
 	}
 
 	#want(service: Service, intent: Intent): Want | undefined {
-		const { clusterId } = this.#options;
-		if (intent.kind === "LetGo")
+		const { clusterId, caches } = this.#options;
+		if (intent.kind === "LetGo") {
+			const classNames = this.#holders(intent.holding);
 			return {
 				do: "delete",
-				classNames: this.#holders(intent.holding),
+				classNames,
+				configs: classNames.map((name) => caches.configOf(name) ?? ""),
 				identity: balancerIdentity(clusterId, service.metadata.uid ?? ""),
 			};
+		}
 		if (intent.kind !== "Serve" || intent.ours.addressing.kind === "Refused")
 			return undefined;
 		return {
 			do: "ensure",
 			className: intent.className,
+			config: caches.configOf(intent.className) ?? "",
 			desired: intent.ours.desired,
 		};
 	}
@@ -154,17 +166,20 @@ export class ServiceSync {
 	#holders(holding: Holding | undefined): string[] {
 		if (holding) return [holding.className];
 		return [...this.#options.caches.classes.values()]
-			.filter((each) => providerTraits[each.spec.provider].needsUndo)
+			.filter(({ spec }) => {
+				const { available, needsUndo } = providerTraits[spec.provider];
+				return available && needsUndo;
+			})
 			.map((each) => each.metadata.name)
 			.sort();
 	}
 
-	/** False when the Service went away meanwhile. A conflict reads the Service again, and the next step decides anew. */
+	/** A conflict reads the Service again, and the next step decides anew. */
 	async #patch(
 		key: string,
 		service: Service,
 		change: Parameters<typeof servicePatch>[1],
-	): Promise<boolean> {
+	): Promise<"written" | "read" | "gone"> {
 		const { client } = this.#options;
 		const ref = {
 			namespace: service.metadata.namespace ?? "",
@@ -177,16 +192,16 @@ export class ServiceSync {
 				{ type: "strategic-merge", body: servicePatch(service, change) },
 			);
 			this.#take(key, answer);
-			return true;
+			return "written";
 		} catch (error) {
-			if (isFairleadError(error, "KubeNotFound")) return false;
+			if (isFairleadError(error, "KubeNotFound")) return "gone";
 			if (!isFairleadError(error, "KubeConflict")) throw error;
 		}
 		try {
 			this.#take(key, await client.get<Service>(resources.services, ref));
-			return true;
+			return "read";
 		} catch (error) {
-			if (isFairleadError(error, "KubeNotFound")) return false;
+			if (isFairleadError(error, "KubeNotFound")) return "gone";
 			throw error;
 		}
 	}

@@ -86,10 +86,18 @@ export class Term {
 			caches,
 			allocator: () => addresses.allocator,
 			clock,
+			random,
 			log,
 		});
-		const guard = new ClassGuard(client, caches);
-		const gone = new GoneServices(this.#calls, clusterId);
+		const gone = new GoneServices({
+			calls: this.#calls,
+			clusterId,
+			configOf: (className) => caches.configOf(className),
+			released: (className) => this.#classes.add(className),
+		});
+		const guard = new ClassGuard(client, caches, (className) =>
+			gone.holds(className),
+		);
 		this.#triggers = new Triggers({
 			caches,
 			wake: (key, priority) => this.#queue.add(key, priority),
@@ -155,8 +163,8 @@ export class Term {
 		await Promise.all([
 			this.#queue.drain(deadlineMs),
 			this.#classes.drain(deadlineMs),
-			this.#poolStatus.stop(),
-			this.#calls.reset(),
+			this.#poolStatus.stop(deadlineMs),
+			this.#calls.end(),
 		]);
 		await this.#providers.close();
 	}

@@ -95,9 +95,34 @@ describe("a change in the cluster wakes", () => {
 		expect(woken).toEqual(["shop/a", "shop/a"]);
 	});
 
-	it("every balanced Service when a node joins, none when a node only reports its health", () => {
+	it("the Services of a namespace whose labels changed: pools may admit them now", () => {
+		const { caches, woken } = setUp();
+		const namespace = (labels: Record<string, string>) =>
+			at({ metadata: { name: "shop", uid: "shop", labels } });
+		caches.namespaces.put(namespace({}));
+		expect(woken.splice(0)).toEqual(["shop/a", "shop/b"]);
+		caches.namespaces.put(namespace({}));
+		expect(woken).toEqual([]);
+		caches.namespaces.put(namespace({ team: "a" }));
+		expect(woken).toEqual(["shop/a", "shop/b"]);
+	});
+
+	it("whoever cleans up when a Service is replaced as a whole by one that knows nothing of its balancer", () => {
+		const { caches, gone } = setUp();
+		const held = service("a");
+		held.metadata.annotations = {
+			[annotations.provisionedBy]: "cloud/HetznerCloud",
+		};
+		caches.services.put(held);
+		caches.services.put(service("a", { type: "ClusterIP" }));
+		expect(gone).toEqual(["uid-a"]);
+	});
+
+	it("every balanced Service when nodes join, once; none when a node only reports its health", async () => {
 		const { caches, woken, triggers } = setUp();
+		caches.nodes.put(node("n0"));
 		caches.nodes.put(node("n1"));
+		await Promise.resolve();
 		expect(woken).toEqual(["shop/a", "shop/b"]);
 		const before = triggers.targets();
 		caches.nodes.put(
@@ -105,11 +130,12 @@ describe("a change in the cluster wakes", () => {
 				status: { conditions: [{ type: "Ready", status: "True" }] },
 			}),
 		);
+		await Promise.resolve();
 		expect(woken).toHaveLength(2);
 		expect(triggers.targets()).toBe(before);
 	});
 
-	it("no Service of a class whose provider does not care about nodes", () => {
+	it("no Service of a class whose provider does not care about nodes", async () => {
 		const { caches, woken } = setUp();
 		const lab: BalancerClass = at({
 			metadata: { name: "lab", uid: "lab" },
@@ -121,6 +147,7 @@ describe("a change in the cluster wakes", () => {
 		caches.services.put(held);
 		woken.length = 0;
 		caches.nodes.put(node("n1"));
+		await Promise.resolve();
 		expect(woken).toEqual(["shop/b"]);
 	});
 

@@ -1,12 +1,13 @@
 import type { Service } from "../api/core.ts";
 import type { AddressPool, BalancerClass } from "../api/fairlead.ts";
-import { objectKey } from "../api/meta.ts";
+import { type KubeObject, objectKey } from "../api/meta.ts";
 import { annotations, conditions, finalizers } from "../api/names.ts";
 import type { Change } from "../cluster/index.ts";
 import type { Priority } from "../cluster/workqueue.ts";
 import type { Target } from "../model/balancer/balancer.ts";
 import { balancerTargets } from "../model/balancer/targets.ts";
-import { providerTraits } from "./provider-traits.ts";
+import { holdingOf } from "../model/ownership.ts";
+import { providerTraits } from "../model/provider-traits.ts";
 import type { Caches } from "./caches.ts";
 import { hasReadyEndpoint, serviceOf } from "./trim.ts";
 
@@ -26,6 +27,7 @@ export interface TriggersOptions {
 export class Triggers {
 	readonly #options: TriggersOptions;
 	#targets: Target[];
+	#looking = false;
 	#undo: (() => void)[] = [];
 
 	constructor(options: TriggersOptions) {
@@ -42,8 +44,10 @@ export class Triggers {
 		this.#undo = [
 			caches.services.onChange((change) => {
 				const key = objectKey(change.object);
-				if (change.type === "deleted") gone(change.object);
 				const before = change.type === "updated" ? change.old : change.object;
+				if (change.type === "deleted") gone(change.object);
+				else if (wasWiped(before, change.object) && !isOwnWrite(key))
+					gone(before);
 				if (!concerns(change.object) && !concerns(before)) return;
 				if (!isOwnWrite(key)) wake(key, "high");
 				for (const className of classesOf(before)) classChanged(className);
@@ -59,7 +63,22 @@ export class Triggers {
 				if (was !== is && service !== undefined && this.#isBalanced(service))
 					wake(service, "high");
 			}),
-			caches.nodes.onChange(() => this.#nodesChanged()),
+			caches.nodes.onChange((change) => {
+				const before =
+					change.type === "added"
+						? []
+						: [change.type === "updated" ? change.old : change.object];
+				const now = change.type === "deleted" ? [] : [change.object];
+				if (!sameTargets(balancerTargets(before), balancerTargets(now)))
+					this.#nodesChanged();
+			}),
+			caches.namespaces.onChange((change) => {
+				if (change.type === "updated" && sameLabels(change.old, change.object))
+					return;
+				const { name } = change.object.metadata;
+				for (const service of caches.services.byIndex("balanced in", name))
+					wake(objectKey(service), "normal");
+			}),
 			caches.classes.onChange((change) => {
 				classChanged(change.object.metadata.name);
 				if (isMeant(change)) this.wakeAll();
@@ -81,10 +100,20 @@ export class Triggers {
 			if (concerns(service)) this.#options.wake(objectKey(service), "normal");
 	}
 
+	/** Many nodes that change at once, as after a relist, are looked at once. */
 	#nodesChanged(): void {
+		if (this.#looking) return;
+		this.#looking = true;
+		queueMicrotask(() => {
+			this.#looking = false;
+			this.#lookAtNodes();
+		});
+	}
+
+	#lookAtNodes(): void {
 		const { caches, wake } = this.#options;
 		const targets = balancerTargets(caches.nodes.values());
-		if (JSON.stringify(targets) === JSON.stringify(this.#targets)) return;
+		if (sameTargets(targets, this.#targets)) return;
 		this.#targets = targets;
 		for (const service of caches.services.byIndex("balanced", "yes"))
 			if (needsTargets(service, caches)) wake(objectKey(service), "normal");
@@ -106,6 +135,28 @@ export function concerns(service: Service): boolean {
 		return true;
 	return (status?.conditions ?? []).some(
 		(condition) => condition.type === conditions.provisioned,
+	);
+}
+
+/**
+ * Whether somebody replaced a Service as a whole by one of another type that says nothing of what is held for it: with
+ * record and finalizer gone, this is the last that is known of its balancer.
+ */
+function wasWiped(before: Service, now: Service): boolean {
+	return (
+		now.spec.type !== "LoadBalancer" &&
+		holdingOf(before) !== undefined &&
+		holdingOf(now) === undefined
+	);
+}
+
+function sameTargets(a: Target[], b: Target[]): boolean {
+	return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function sameLabels(a: KubeObject, b: KubeObject): boolean {
+	return (
+		JSON.stringify(a.metadata.labels) === JSON.stringify(b.metadata.labels)
 	);
 }
 

@@ -363,6 +363,57 @@ describe("the next step for a Service", () => {
 		});
 	});
 
+	it("leaves the shared finalizer to whoever set it on a Service we had nothing to undo for", () => {
+		const lent = service();
+		lent.metadata.annotations = { [annotations.provisionedBy]: "lab/Static" };
+		lent.metadata.finalizers = [finalizers.classless];
+		lent.spec.type = "ClusterIP";
+		const change = patched(nextStep(world(lent, { kind: "Gone" })));
+		expect(change.removeFinalizer).toBeUndefined();
+		expect(change.annotations?.[annotations.provisionedBy]).toBeNull();
+	});
+
+	it("takes record and ingress off a Service that lost its address", () => {
+		const subject = service({ loadBalancerClass: "fairlead.dev/lab" });
+		const classes = [lab];
+		const served = apply(
+			subject,
+			patched(
+				nextStep(
+					world(subject, observed({ addresses: ["10.9.0.1"] }), {
+						classes,
+						addressing: {
+							kind: "Pools",
+							assignment: {
+								addresses: ["10.9.0.1"],
+								class: "lab",
+								pools: ["blue"],
+							},
+						},
+					}),
+				),
+			),
+		);
+		const lost = world(
+			served,
+			{ kind: "Unknown" },
+			{
+				classes,
+				addressing: {
+					kind: "Refused",
+					reason: "AddressInUse",
+					message: "10.9.0.1 is shop/other's",
+				},
+			},
+		);
+		const change = patched(nextStep(lost));
+		expect(change.ingress).toEqual([]);
+		expect(change.annotations).toEqual({ [annotations.assigned]: null });
+		expect(nextStep({ ...lost, service: apply(served, change) })).toEqual({
+			do: "nothing",
+		});
+	});
+
 	it("leaves an ingress alone that another controller has written meanwhile", () => {
 		const moved = settled();
 		moved.status = { loadBalancer: { ingress: [{ ip: "198.51.100.9" }] } };

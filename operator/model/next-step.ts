@@ -1,4 +1,5 @@
 import type { LoadBalancerIngress, Service } from "../api/core.ts";
+import type { ProviderName } from "../api/fairlead.ts";
 import type { Condition } from "../api/meta.ts";
 import {
 	annotations,
@@ -18,6 +19,7 @@ import { explain, explainLeaving } from "./explain.ts";
 import { ingressIsOurs, sameIngress, wantedIngress } from "./ingress.ts";
 import { intentOf } from "./intent.ts";
 import { finalizerOf, type Holding, holdingValue } from "./ownership.ts";
+import { providerTraits } from "./provider-traits.ts";
 import type { OwnWorld, World } from "./world.ts";
 
 /** The one thing to do next for a Service. Done again and again until nothing is left. */
@@ -66,7 +68,7 @@ function letGo(world: World, holding: Holding | undefined): Step {
 		case "Gone":
 			return {
 				do: "patch",
-				change: cleared(service),
+				change: cleared(service, holding),
 				event: {
 					type: "Normal",
 					reason: eventReasons.deleted,
@@ -104,11 +106,20 @@ function letGo(world: World, holding: Holding | undefined): Step {
 }
 
 /** Takes every trace of ours off a Service. The API server itself clears status when the type leaves LoadBalancer. */
-function cleared(service: Service): ServiceChange {
+function cleared(
+	service: Service,
+	holding: Holding | undefined,
+): ServiceChange {
 	const present = service.metadata.finalizers ?? [];
+	// The shared finalizer is ours only where we had something to guard by it; else it is a cloud controller's.
+	const guarded =
+		holding !== undefined &&
+		providerTraits[holding.provider as ProviderName]?.needsUndo;
 	const finalizer = present.includes(finalizers.classed)
 		? finalizers.classed
-		: finalizers.classless;
+		: guarded
+			? finalizers.classless
+			: "";
 	const change: ServiceChange = {
 		annotations: {
 			[annotations.assigned]: null,
@@ -136,8 +147,7 @@ function forget(world: World): Step {
 		ourConditions(service).length > 0 ||
 		service.metadata.annotations?.[annotations.assigned] !== undefined;
 	if (!traces) return { do: "nothing" };
-	const { removeFinalizer: _, ...change } = cleared(service);
-	return { do: "patch", change };
+	return { do: "patch", change: cleared(service, undefined) };
 }
 
 function describe(world: World): Step {
@@ -197,11 +207,18 @@ function hasIngress(world: World): boolean {
 
 /** No address can be had: said once, as upstream says a balancer is unavailable. */
 function describeWaiting(world: World): Step {
-	const step = describe(world);
-	if (step.do !== "patch" || world.ours?.addressing.kind !== "Refused")
-		return step;
+	if (world.ours?.addressing.kind !== "Refused") return describe(world);
+	const { service } = world;
+	const change: ServiceChange = { ...conditionChange(world, explain(world)) };
+	// What it held is somebody else's, or will be: it must not be shown any longer.
+	if (assignmentOf(service)?.pools) {
+		change.annotations = { [annotations.assigned]: null };
+		if (ingressIsOurs(service)) change.ingress = [];
+	}
+	if (Object.keys(change).length === 0) return { do: "nothing" };
 	return {
-		...step,
+		do: "patch",
+		change,
 		event: {
 			type: "Warning",
 			reason: eventReasons.syncFailed,

@@ -76,6 +76,12 @@ describe("who serves a Service", () => {
 			"Ours: b",
 		],
 		[
+			"a class whose provider this version lacks holds nothing, so that nothing can get stuck",
+			service({ loadBalancerClass: "fairlead.dev/a" }),
+			[{ ...balancerClass("a"), spec: { provider: "Layer2" } }],
+			"Refused: ProviderUnavailable",
+		],
+		[
 			"a class that is being deleted takes nobody new",
 			service({ loadBalancerClass: "fairlead.dev/a" }),
 			[balancerClass("a", false, true)],

@@ -1,6 +1,7 @@
 import type { Service } from "../api/core.ts";
 import type { BalancerClass } from "../api/fairlead.ts";
 import { annotations, classPrefix, finalizers } from "../api/names.ts";
+import { providerTraits } from "./provider-traits.ts";
 
 /** Whether a Service is ours to serve, and through which class. */
 export type Ownership =
@@ -13,6 +14,7 @@ export type Ownership =
 export type RefusalReason =
 	| "UnknownClass"
 	| "AmbiguousDefaultClass"
+	| "ProviderUnavailable"
 	| "ClassDeleting";
 
 /** What already holds something for a Service: read off the Service alone, so that it survives any restart. */
@@ -96,6 +98,13 @@ function resolveDefault(
 }
 
 function admit(service: Service, candidate: BalancerClass): Ownership {
+	const { provider } = candidate.spec;
+	if (!providerTraits[provider]?.available)
+		return {
+			kind: "Refused",
+			reason: "ProviderUnavailable",
+			message: `BalancerClass ${candidate.metadata.name}: provider ${provider} is not part of this version`,
+		};
 	const holds =
 		holdingOf(service)?.className === candidate.metadata.name ||
 		service.metadata.finalizers?.includes(finalizers.classed);

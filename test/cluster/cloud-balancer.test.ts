@@ -183,9 +183,20 @@ describe("a LoadBalancer Service on a real API server", () => {
 		await expect(world.get("second")).rejects.toThrow("not found");
 	});
 
-	it("loses its balancer even when somebody takes the finalizer off by force, and a namesake gets one of its own", async () => {
+	it("loses its balancer even when somebody takes the finalizer off a deletion that is under way, and a namesake gets one of its own", async () => {
 		const before = await world.service("third");
 		await world.address("third");
+		await world.faults([
+			{ match: { method: "DELETE" }, effect: { kind: "error", status: 500 } },
+		]);
+		await world.kubectl("delete", "svc", "third", "--wait=false");
+		await eventually(
+			() => world.get("third"),
+			(found) =>
+				expect(condition(found, conditions.provisioned)).toBe(
+					"False/CloudServerError",
+				),
+		);
 		await world.kubectl(
 			"patch",
 			"svc",
@@ -194,10 +205,11 @@ describe("a LoadBalancer Service on a real API server", () => {
 			"-p",
 			'{"metadata":{"finalizers":null}}',
 		);
-		await world.kubectl("delete", "svc", "third", "--timeout=20s");
 		const after = await world.service("third");
 		expect(after.metadata.uid).not.toBe(before.metadata.uid);
 		await world.address("third");
+		expect(await world.balancers()).toHaveLength(2);
+		await world.faults([]);
 		await eventually(
 			() => world.balancers(),
 			(list) =>
@@ -206,6 +218,62 @@ describe("a LoadBalancer Service on a real API server", () => {
 				).toEqual([after.metadata.uid]),
 		);
 		await world.kubectl("delete", "svc", "third", "--timeout=20s");
+	});
+
+	it("loses its balancer when it is replaced as a whole by a Service that knows nothing of it", async () => {
+		const { spec } = await world.service("swapped");
+		await world.address("swapped");
+		const { code, stderr } = await world.cluster.kubectl(
+			["replace", "-f", "-"],
+			{
+				stdin: JSON.stringify({
+					apiVersion: "v1",
+					kind: "Service",
+					metadata: { namespace: "default", name: "swapped" },
+					spec: {
+						type: "ClusterIP",
+						clusterIP: spec.clusterIP,
+						ports: [{ name: "http", port: 80 }],
+					},
+				}),
+			},
+		);
+		expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+		await eventually(
+			() => world.balancers(),
+			(list) => expect(list).toEqual([]),
+		);
+		await world.kubectl("delete", "svc", "swapped", "--timeout=20s");
+	});
+
+	it("is served by a class as soon as what was wrong with the class is corrected", async () => {
+		const balancerClass = (location: string) => ({
+			apiVersion: "fairlead.dev/v1alpha1",
+			kind: "BalancerClass",
+			metadata: { name: "mended" },
+			spec: {
+				provider: "HetznerCloud",
+				hetznerCloud: {
+					endpoint: `${world.cloudUrl}/v1`,
+					tokenSecretRef: { namespace: "kube-system", name: "cloud-token" },
+					location,
+				},
+			},
+		});
+		await world.apply("-", balancerClass("atlantis"));
+		await world.service("patient", {
+			loadBalancerClass: "fairlead.dev/mended",
+		});
+		await eventually(
+			() => world.get("patient"),
+			(found) =>
+				expect(condition(found, conditions.provisioned)).toBe(
+					"False/CloudRefused",
+				),
+		);
+		await world.apply("-", balancerClass("fsn1"));
+		await world.address("patient");
+		await world.kubectl("delete", "svc", "patient", "--timeout=20s");
 	});
 
 	it("keeps a class from vanishing while it holds something through it", async () => {

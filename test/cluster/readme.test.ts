@@ -22,14 +22,18 @@ describe("the README's way onto a cluster", () => {
 	});
 	afterAll(() => cluster.stop());
 
-	it("installs the kinds by the command it shows", async () => {
-		const [command = ""] =
-			/^kubectl apply .*$/m.exec(blocks("").join("\n")) ?? [];
-		const [, ...args] = command.split(" ");
-		const { code, stderr } = await cluster.kubectl(
-			args.map((arg) => (arg === "crds/" ? `${root}crds/` : arg)),
-		);
-		expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+	it("prepares the cluster by the commands it shows", async () => {
+		const commands =
+			blocks("").find((block) => block.includes("kubectl apply")) ?? "";
+		const lines = commands.match(/^kubectl .*$/gm) ?? [];
+		expect(lines).toHaveLength(3);
+		for (const line of lines) {
+			const [, ...args] = line.split(" ");
+			const { code, stderr } = await cluster.kubectl(
+				args.map((arg) => (arg === "crds/" ? `${root}crds/` : arg)),
+			);
+			expect({ line, code, stderr }).toEqual({ line, code: 0, stderr: "" });
+		}
 		const waited = await cluster.kubectl([
 			"wait",
 			"--for=condition=Established",
@@ -51,7 +55,7 @@ describe("the README's way onto a cluster", () => {
 		}
 	});
 
-	it("starts the controller by the command it shows", async () => {
+	it("starts a controller that leads by the command it shows", async () => {
 		const [, line = ""] =
 			/^npx fairlead (controller .*)$/m.exec(blocks("").join("\n")) ?? [];
 		const controller = new Fairlead([
@@ -61,7 +65,7 @@ describe("the README's way onto a cluster", () => {
 			"--metrics-port",
 			"0",
 		]);
-		await controller.logged(({ msg }) => msg.startsWith("the controller is"));
+		await controller.logged(({ msg }) => msg.startsWith("leads"));
 		expect(await controller.kill("SIGTERM")).toEqual({ code: 0, signal: null });
 	});
 

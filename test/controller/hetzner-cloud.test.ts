@@ -799,8 +799,7 @@ describe("a balancer that is there", () => {
 		});
 		await expect(provider.ensure(changed, signal)).rejects.toMatchObject({
 			code: "CloudActionFailed",
-			message:
-				"update_service (action 2) failed: Action failed (action_failed)",
+			message: "update_service failed: Action failed (action_failed)",
 		});
 		on("GET", "/v1/load_balancers/7").reply(200, { load_balancer: balancer });
 		on("POST", "/v1/load_balancers/7/actions/update_service").reply(201, {

@@ -143,7 +143,7 @@ function withError(entry: RunningAction, action: CloudAction): EndedAction {
 		...entry,
 		error: new FairleadError(
 			"CloudActionFailed",
-			oneLine(`${action.command} (action ${action.id}) failed: ${said}`),
+			oneLine(`${action.command} failed: ${said}`),
 		),
 	};
 }

@@ -2,6 +2,8 @@ import type { ProviderName } from "../api/fairlead.ts";
 
 /** What must be known of a provider before one is made: what its Services need from the controller. */
 export interface ProviderTraits {
+	/** This version has it; Services of a class without it are told so, and nothing is done for them. */
+	available: boolean;
 	/** Addresses come from AddressPools; else from the provider. */
 	addressesFromPools: boolean;
 	/** Something outside the API must be undone when a Service goes: finalizers, and a call to delete. */
@@ -12,10 +14,21 @@ export interface ProviderTraits {
 
 export const providerTraits: Record<ProviderName, ProviderTraits> = {
 	HetznerCloud: {
+		available: true,
 		addressesFromPools: false,
 		needsUndo: true,
 		needsTargets: true,
 	},
-	Layer2: { addressesFromPools: true, needsUndo: true, needsTargets: false },
-	Static: { addressesFromPools: true, needsUndo: false, needsTargets: false },
+	Layer2: {
+		available: false,
+		addressesFromPools: true,
+		needsUndo: true,
+		needsTargets: false,
+	},
+	Static: {
+		available: true,
+		addressesFromPools: true,
+		needsUndo: false,
+		needsTargets: false,
+	},
 };
