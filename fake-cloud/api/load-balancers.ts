@@ -1,12 +1,7 @@
 import { z } from "zod";
 import type { BalancerRecord, Service, Target } from "../store/records.ts";
 import type { Transaction } from "../store/store.ts";
-import {
-	ApiError,
-	invalidInput,
-	limitExceeded,
-	notUnique,
-} from "./api-error.ts";
+import { ApiError, invalidInput, limitExceeded } from "./api-error.ts";
 import {
 	type BalancerType,
 	balancerTypes,
@@ -35,6 +30,7 @@ import {
 	type TargetInput,
 } from "./input.ts";
 import { list } from "./listing.ts";
+import { checkName, readAndRename } from "./named-resources.ts";
 import { privateAddress } from "./private-address.ts";
 import { newService } from "./services.ts";
 import { renderAction, renderBalancer } from "./wire.ts";
@@ -51,11 +47,6 @@ const create = z.object({
 	public_interface: z.boolean().nullish(),
 	public_net: z.object({ ipv4: id.nullish(), ipv6: id.nullish() }).nullish(),
 	network: id.nullish(),
-});
-
-const update = z.object({
-	name: resourceName.optional(),
-	labels: labels.optional(),
 });
 
 export function loadBalancerRoutes(cloud: Cloud): Route[] {
@@ -94,29 +85,13 @@ export function loadBalancerRoutes(cloud: Cloud): Route[] {
 				};
 			},
 		},
-		{
-			method: "get",
-			path: "/load_balancers/:id",
-			handle: (call) => ({ body: { load_balancer: render(get(call)) } }),
-		},
-		{
-			method: "put",
-			path: "/load_balancers/:id",
-			handle: (call) => {
-				const input = parse(update, call.body);
-				const before = get(call);
-				const after: BalancerRecord = {
-					...before,
-					name: input.name ?? before.name,
-					labels: input.labels ?? before.labels,
-				};
-				store.transaction((tx) => {
-					checkName(tx, call, after.name, before.id);
-					tx.put(after);
-				});
-				return { body: { load_balancer: render(after) } };
-			},
-		},
+		...readAndRename(
+			store,
+			"load_balancer",
+			"/load_balancers",
+			resourceName,
+			render,
+		),
 		{
 			method: "delete",
 			path: "/load_balancers/:id",
@@ -173,7 +148,7 @@ function createBalancer(cloud: Cloud, call: Call) {
 		);
 	checkQuota(cloud, call, "load_balancer");
 	return store.transaction((tx) => {
-		checkName(tx, call, input.name);
+		checkName(tx, "load_balancer", call, input.name);
 		const id = tx.nextId();
 		const ipv4 = tx.allocate("balancer4", id);
 		const ipv6 = tx.allocate("balancer6", id);
@@ -250,16 +225,6 @@ function chooseLocation(
 			],
 		},
 	]);
-}
-
-function checkName(
-	tx: Transaction,
-	call: Call,
-	name: string,
-	self?: number,
-): void {
-	const holder = tx.byName("load_balancer", call.project, name);
-	if (holder && holder.id !== self) throw notUnique("load_balancer", "name");
 }
 
 function attachment(tx: Transaction, call: Call, id: number) {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseAddress } from "../store/address-range.ts";
 import type { NetworkRecord } from "../store/records.ts";
-import { ApiError, invalidInput, notUnique } from "./api-error.ts";
+import { ApiError, invalidInput } from "./api-error.ts";
 import {
 	type Call,
 	checkQuota,
@@ -13,6 +13,7 @@ import {
 } from "./cloud.ts";
 import { cidr, labels, parse, resourceName } from "./input.ts";
 import { list } from "./listing.ts";
+import { checkName, readAndRename } from "./named-resources.ts";
 import { renderAction, renderNetwork } from "./wire.ts";
 
 const subnet = z.object({
@@ -30,20 +31,11 @@ const create = z.object({
 	subnets: z.array(subnet).nullish(),
 });
 
-const update = z.object({
-	name: resourceName.optional(),
-	labels: labels.optional(),
-});
-
 export function networkRoutes(cloud: Cloud): Route[] {
 	const { store, actions } = cloud;
 	const get = (call: Call) =>
 		own(store.get("network", paramId(call)), call, "network");
 	const render = (network: NetworkRecord) => renderNetwork(network, store);
-	const checkName = (call: Call, name: string, self?: number) => {
-		const holder = store.byName("network", call.project, name);
-		if (holder && holder.id !== self) throw notUnique("network", "name");
-	};
 	return [
 		{
 			method: "get",
@@ -78,7 +70,7 @@ export function networkRoutes(cloud: Cloud): Route[] {
 						]);
 					return { ...each, ip_range };
 				});
-				checkName(call, input.name);
+				checkName(store, "network", call, input.name);
 				checkQuota(cloud, call, "network");
 				const network = store.transaction((tx) => {
 					const network: NetworkRecord = {
@@ -98,27 +90,7 @@ export function networkRoutes(cloud: Cloud): Route[] {
 				return { status: 201, body: { network: render(network) } };
 			},
 		},
-		{
-			method: "get",
-			path: "/networks/:id",
-			handle: (call) => ({ body: { network: render(get(call)) } }),
-		},
-		{
-			method: "put",
-			path: "/networks/:id",
-			handle: (call) => {
-				const input = parse(update, call.body);
-				const before = get(call);
-				const after = {
-					...before,
-					name: input.name ?? before.name,
-					labels: input.labels ?? before.labels,
-				};
-				checkName(call, after.name, before.id);
-				store.transaction((tx) => tx.put(after));
-				return { body: { network: render(after) } };
-			},
-		},
+		...readAndRename(store, "network", "/networks", resourceName, render),
 		{
 			method: "delete",
 			path: "/networks/:id",

@@ -5,8 +5,7 @@ import type {
 	PublicAddress,
 	ServerRecord,
 } from "../store/records.ts";
-import type { Transaction } from "../store/store.ts";
-import { ApiError, invalidInput, notFound, notUnique } from "./api-error.ts";
+import { ApiError, invalidInput, notFound } from "./api-error.ts";
 import { find, images, locations, serverTypes } from "./catalog.ts";
 import {
 	type Call,
@@ -19,6 +18,7 @@ import {
 } from "./cloud.ts";
 import { address, hostname, id, idOrName, labels, parse } from "./input.ts";
 import { list } from "./listing.ts";
+import { checkName, readAndRename } from "./named-resources.ts";
 import { privateAddress } from "./private-address.ts";
 import { renderAction, renderServer } from "./wire.ts";
 
@@ -40,11 +40,6 @@ const create = z.object({
 		.nullish(),
 	/** Not Hetzner's: the address that stands for this server, public and private. */
 	fairlead: z.object({ address }).nullish(),
-});
-
-const update = z.object({
-	name: hostname.optional(),
-	labels: labels.optional(),
 });
 
 /** Commands without input, and what becomes of the server. */
@@ -114,29 +109,7 @@ export function serverRoutes(cloud: Cloud): Route[] {
 				};
 			},
 		},
-		{
-			method: "get",
-			path: "/servers/:id",
-			handle: (call) => ({ body: { server: render(get(call)) } }),
-		},
-		{
-			method: "put",
-			path: "/servers/:id",
-			handle: (call) => {
-				const input = parse(update, call.body);
-				const before = get(call);
-				const after = {
-					...before,
-					name: input.name ?? before.name,
-					labels: input.labels ?? before.labels,
-				};
-				store.transaction((tx) => {
-					checkName(tx, call, after.name, before.id);
-					tx.put(after);
-				});
-				return { body: { server: render(after) } };
-			},
-		},
+		...readAndRename(store, "server", "/servers", hostname, render),
 		{
 			method: "delete",
 			path: "/servers/:id",
@@ -234,7 +207,7 @@ function createServer(cloud: Cloud, call: Call) {
 	checkQuota(cloud, call, "server");
 	const given = input.fairlead?.address;
 	return store.transaction((tx) => {
-		checkName(tx, call, input.name);
+		checkName(tx, "server", call, input.name);
 		const id = tx.nextId();
 		const publicAddress = (
 			family: 4 | 6,
@@ -313,14 +286,4 @@ function choose<T extends { id: number; name: string }>(
 			messages: [`must be one of ${names}, got ${JSON.stringify(wanted)}`],
 		},
 	]);
-}
-
-function checkName(
-	tx: Transaction,
-	call: Call,
-	name: string,
-	self?: number,
-): void {
-	const holder = tx.byName("server", call.project, name);
-	if (holder && holder.id !== self) throw notUnique("server", "name");
 }

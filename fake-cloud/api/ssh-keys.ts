@@ -5,6 +5,7 @@ import { invalidInput, notUnique } from "./api-error.ts";
 import { type Call, type Cloud, own, paramId, type Route } from "./cloud.ts";
 import { labels, parse } from "./input.ts";
 import { list } from "./listing.ts";
+import { checkName, readAndRename } from "./named-resources.ts";
 import { renderSshKey } from "./wire.ts";
 
 const name = z.string().min(1).max(128);
@@ -13,15 +14,9 @@ const create = z.object({
 	public_key: z.string(),
 	labels: labels.nullish(),
 });
-const update = z.object({ name: name.optional(), labels: labels.optional() });
-
 export function sshKeyRoutes({ store }: Cloud): Route[] {
 	const get = (call: Call) =>
 		own(store.get("ssh_key", paramId(call)), call, "ssh_key");
-	const checkName = (call: Call, name: string, self?: number) => {
-		const holder = store.byName("ssh_key", call.project, name);
-		if (holder && holder.id !== self) throw notUnique("ssh_key", "name");
-	};
 	return [
 		{
 			method: "get",
@@ -47,7 +42,7 @@ export function sshKeyRoutes({ store }: Cloud): Route[] {
 			handle: (call) => {
 				const input = parse(create, call.body);
 				const fingerprint = md5Fingerprint(input.public_key);
-				checkName(call, input.name);
+				checkName(store, "ssh_key", call, input.name);
 				if (
 					store
 						.all("ssh_key", call.project)
@@ -71,27 +66,7 @@ export function sshKeyRoutes({ store }: Cloud): Route[] {
 				return { status: 201, body: { ssh_key: renderSshKey(key) } };
 			},
 		},
-		{
-			method: "get",
-			path: "/ssh_keys/:id",
-			handle: (call) => ({ body: { ssh_key: renderSshKey(get(call)) } }),
-		},
-		{
-			method: "put",
-			path: "/ssh_keys/:id",
-			handle: (call) => {
-				const input = parse(update, call.body);
-				const before = get(call);
-				const after = {
-					...before,
-					name: input.name ?? before.name,
-					labels: input.labels ?? before.labels,
-				};
-				checkName(call, after.name, before.id);
-				store.transaction((tx) => tx.put(after));
-				return { body: { ssh_key: renderSshKey(after) } };
-			},
-		},
+		...readAndRename(store, "ssh_key", "/ssh_keys", name, renderSshKey),
 		{
 			method: "delete",
 			path: "/ssh_keys/:id",
