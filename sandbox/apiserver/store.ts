@@ -28,11 +28,6 @@ interface Collection {
 	revision: number;
 }
 
-/** Written ahead of every change; a change that throws here does not happen. */
-export interface Journal {
-	write(collection: string, change: Change): void;
-}
-
 /** Meta of an object as every part of the server reads it. */
 export function metaOf(object: Stored): JsonObject {
 	return (object["metadata"] ?? {}) as JsonObject;
@@ -53,17 +48,13 @@ export class Store {
 	readonly #everywhere = new Set<
 		(collection: string, change: Change) => void
 	>();
-	readonly #journal: Journal | undefined;
-
 	readonly #historyLimit: number;
 
 	/** `historyLimit`: how many changes of each collection watches and paged lists may go back. */
 	constructor({
-		journal,
 		revision = 1,
 		historyLimit = 10_000,
-	}: { journal?: Journal; revision?: number; historyLimit?: number } = {}) {
-		this.#journal = journal;
+	}: { revision?: number; historyLimit?: number } = {}) {
 		this.#revision = revision;
 		this.#historyLimit = historyLimit;
 	}
@@ -165,17 +156,7 @@ export class Store {
 		return () => this.#everywhere.delete(listener);
 	}
 
-	/** Puts back what a journal kept. */
-	restore(collection: string, key: string, object: Stored): void {
-		const to = this.#of(collection);
-		to.objects.set(key, object);
-		to.sorted = undefined;
-		to.since = this.#revision;
-		to.revision = this.#revision;
-	}
-
 	#commit(collection: string, change: Change): void {
-		this.#journal?.write(collection, change);
 		const to = this.#of(collection);
 		this.#revision = change.revision;
 		to.revision = change.revision;

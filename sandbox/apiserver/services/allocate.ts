@@ -76,13 +76,6 @@ export class ServiceAllocators {
 		return take;
 	}
 
-	/** Marks what a stored Service holds, after a restart. */
-	adopt(service: JsonObject): void {
-		for (const ip of clusterIPsOf(service))
-			this.#poolOf(ip)?.take(parseIp(ip) ?? 0n);
-		for (const port of this.#portsHeld(service)) this.#ports.take(port);
-	}
-
 	/** Gives back everything of a Service that is gone. */
 	release(service: JsonObject): void {
 		for (const ip of clusterIPsOf(service))
