@@ -43,7 +43,7 @@ export function keyOf(namespace: string | undefined, name: string): string {
  * at an older revision.
  */
 export class Store {
-	#revision: number;
+	#revision = 1;
 	#collections = new Map<string, Collection>();
 	readonly #everywhere = new Set<
 		(collection: string, change: Change) => void
@@ -51,11 +51,7 @@ export class Store {
 	readonly #historyLimit: number;
 
 	/** `historyLimit`: how many changes of each collection watches and paged lists may go back. */
-	constructor({
-		revision = 1,
-		historyLimit = 10_000,
-	}: { revision?: number; historyLimit?: number } = {}) {
-		this.#revision = revision;
+	constructor({ historyLimit = 10_000 }: { historyLimit?: number } = {}) {
 		this.#historyLimit = historyLimit;
 	}
 
