@@ -96,7 +96,13 @@ export class CallProxy {
 			const send = target.protocol === "https:" ? tlsRequest : plainRequest;
 			const outgoing = send(
 				target,
-				{ method: call.method, headers, ...(ca ? { ca } : {}) },
+				// A connection of its own: one kept alive could be closed by the upstream just as it is used again.
+				{
+					method: call.method,
+					headers,
+					agent: false,
+					...(ca ? { ca } : {}),
+				},
 				resolve,
 			);
 			outgoing.on("error", reject);
