@@ -11,7 +11,7 @@ export type Priority = "high" | "normal";
 export type Handler = (
 	key: string,
 	signal: AbortSignal,
-	// biome-ignore lint: a handler that has nothing to say returns nothing
+	// A handler that has nothing to say returns nothing.
 ) => Promise<void | { retryAfterMs?: number }>;
 
 export type Outcome = "done" | "later" | "failed";
