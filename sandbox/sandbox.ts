@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -44,7 +45,11 @@ export interface Sandbox {
 	close(): Promise<void>;
 }
 
-const crdFolder = new URL("../crds/", import.meta.url);
+/** One folder up when run from source, two when run from dist/. */
+const crdFolder =
+	["../crds/", "../../crds/"]
+		.map((path) => new URL(path, import.meta.url))
+		.find((folder) => existsSync(folder)) ?? import.meta.url;
 
 /**
  * A Kubernetes API server, the fake cloud, the controller and a sample Service in this process. Throws ListenFailed when
