@@ -37,6 +37,7 @@ export default {
 		}),
 		project("e2e", ["test/e2e"]),
 		project("cluster", ["test/cluster"]),
+		project("packets", ["test/packets"]),
 		project("browser", ["test/browser"]),
 		project("chaos", ["test/chaos"]),
 	],

@@ -111,6 +111,22 @@ export const errors = {
 		retryable: false,
 		help: "Correct the field of the BalancerClass that the message names.",
 	},
+	KernelDenied: {
+		retryable: false,
+		help: "Run it with CAP_NET_ADMIN and CAP_SYS_ADMIN, or where unprivileged user namespaces are allowed.",
+	},
+	KernelUnsupported: {
+		retryable: false,
+		help: "This kernel lacks the feature the message names; use a kernel that has it, or a mode that needs less.",
+	},
+	KernelFailed: {
+		retryable: true,
+		help: "The kernel refused what the message names; Fairlead reads its state again and repairs it.",
+	},
+	NetworkUnavailable: {
+		retryable: false,
+		help: "The message names the step that failed; use --network userspace, or make that step work.",
+	},
 	StoreFull: {
 		retryable: true,
 		help: "The disk of --data is full; free some space, nothing acknowledged was lost.",

@@ -80,6 +80,139 @@ export interface EndpointSlice extends KubeObject {
 	ports?: { name?: string; protocol?: Protocol; port?: number }[];
 }
 
+export interface ContainerPort {
+	name?: string;
+	containerPort: number;
+	hostPort?: number;
+	hostIP?: string;
+	protocol?: Protocol;
+}
+
+export interface EnvVar {
+	name: string;
+	value?: string;
+	valueFrom?: {
+		fieldRef?: { fieldPath: string };
+		configMapKeyRef?: { name: string; key: string; optional?: boolean };
+		secretKeyRef?: { name: string; key: string; optional?: boolean };
+	};
+}
+
+export interface Probe {
+	httpGet?: {
+		path?: string;
+		port: number | string;
+		host?: string;
+		scheme?: "HTTP" | "HTTPS";
+		httpHeaders?: { name: string; value: string }[];
+	};
+	tcpSocket?: { port: number | string; host?: string };
+	exec?: { command?: string[] };
+	initialDelaySeconds?: number;
+	periodSeconds?: number;
+	timeoutSeconds?: number;
+	successThreshold?: number;
+	failureThreshold?: number;
+}
+
+export interface Container {
+	name: string;
+	image?: string;
+	command?: string[];
+	args?: string[];
+	workingDir?: string;
+	env?: EnvVar[];
+	envFrom?: {
+		prefix?: string;
+		configMapRef?: { name: string; optional?: boolean };
+		secretRef?: { name: string; optional?: boolean };
+	}[];
+	ports?: ContainerPort[];
+	livenessProbe?: Probe;
+	readinessProbe?: Probe;
+	startupProbe?: Probe;
+}
+
+export interface ContainerState {
+	waiting?: { reason?: string; message?: string };
+	running?: { startedAt?: string };
+	terminated?: {
+		exitCode: number;
+		signal?: number;
+		reason?: string;
+		message?: string;
+		startedAt?: string;
+		finishedAt?: string;
+		containerID?: string;
+	};
+}
+
+export interface ContainerStatus {
+	name: string;
+	ready: boolean;
+	started?: boolean;
+	restartCount: number;
+	image: string;
+	imageID: string;
+	containerID?: string;
+	state?: ContainerState;
+	lastState?: ContainerState;
+}
+
+export interface PodSpec {
+	nodeName?: string;
+	nodeSelector?: Record<string, string>;
+	schedulerName?: string;
+	containers: Container[];
+	initContainers?: Container[];
+	restartPolicy?: "Always" | "OnFailure" | "Never";
+	terminationGracePeriodSeconds?: number;
+	enableServiceLinks?: boolean;
+	hostNetwork?: boolean;
+	hostname?: string;
+	subdomain?: string;
+	dnsPolicy?: "ClusterFirst" | "ClusterFirstWithHostNet" | "Default" | "None";
+	dnsConfig?: {
+		nameservers?: string[];
+		searches?: string[];
+		options?: { name: string; value?: string }[];
+	};
+	readinessGates?: { conditionType: string }[];
+	tolerations?: {
+		key?: string;
+		operator?: "Exists" | "Equal";
+		value?: string;
+		effect?: string;
+	}[];
+}
+
+export interface PodStatus {
+	phase?: "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";
+	conditions?: {
+		type: string;
+		status: "True" | "False" | "Unknown";
+		reason?: string;
+		message?: string;
+		lastProbeTime?: string | null;
+		lastTransitionTime?: string;
+	}[];
+	message?: string;
+	reason?: string;
+	hostIP?: string;
+	hostIPs?: { ip: string }[];
+	podIP?: string;
+	podIPs?: { ip: string }[];
+	startTime?: string;
+	containerStatuses?: ContainerStatus[];
+	initContainerStatuses?: ContainerStatus[];
+	qosClass?: string;
+}
+
+export interface Pod extends KubeObject {
+	spec: PodSpec;
+	status?: PodStatus;
+}
+
 export interface Secret extends KubeObject {
 	data?: Record<string, string>;
 }
