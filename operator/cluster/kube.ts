@@ -155,12 +155,25 @@ const fairlead = (plural: string, kind: string): Resource => ({
 	kind,
 	namespaced: false,
 });
+const apps = (plural: string, kind: string): Resource => ({
+	group: "apps",
+	version: "v1",
+	plural,
+	kind,
+	namespaced: true,
+});
 
 export const resources = {
 	services: core("services", "Service", true),
 	nodes: core("nodes", "Node", false),
 	namespaces: core("namespaces", "Namespace", false),
 	secrets: core("secrets", "Secret", true),
+	pods: core("pods", "Pod", true),
+	configMaps: core("configmaps", "ConfigMap", true),
+	endpoints: core("endpoints", "Endpoints", true),
+	serviceAccounts: core("serviceaccounts", "ServiceAccount", true),
+	deployments: apps("deployments", "Deployment"),
+	replicaSets: apps("replicasets", "ReplicaSet"),
 	endpointSlices: {
 		group: "discovery.k8s.io",
 		version: "v1",
