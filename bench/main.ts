@@ -19,7 +19,7 @@ export interface BenchOptions {
 
 const benches: Record<
 	string,
-	() => Promise<{ bench(options: BenchOptions): Promise<BenchResult> }>
+	() => Promise<{ bench: (options: BenchOptions) => Promise<BenchResult> }>
 > = {
 	sandbox: () => import("./sandbox.ts"),
 };

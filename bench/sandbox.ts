@@ -149,7 +149,7 @@ async function until(isSo: () => Promise<boolean>, everyMs = 5): Promise<void> {
 			failure = error;
 		}
 		if (performance.now() > end)
-			throw new Error(`not so within ${giveUpMs} ms: ${isSo}`, {
+			throw new Error(`not so within ${giveUpMs} ms: ${isSo.toString()}`, {
 				cause: failure,
 			});
 		await new Promise((resolve) => setTimeout(resolve, everyMs));

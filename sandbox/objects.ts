@@ -1,4 +1,4 @@
-import type { PodSpec } from "../operator/api/core.ts";
+import type { PodSpec, Protocol } from "../operator/api/core.ts";
 import type { KubeObject, ObjectMeta } from "../operator/api/meta.ts";
 
 /** The parts of apps/v1 and core/v1 that only the sandbox's own controllers read. */
@@ -72,4 +72,40 @@ export interface Deployment extends KubeObject {
 		collisionCount?: number;
 		conditions?: WorkloadCondition[];
 	};
+}
+
+export interface ConfigMap extends KubeObject {
+	data?: Record<string, string>;
+	/** Base64. */
+	binaryData?: Record<string, string>;
+}
+
+export interface EndpointAddress {
+	ip: string;
+	hostname?: string;
+	nodeName?: string;
+	targetRef?: ObjectReference;
+}
+
+export interface ObjectReference {
+	kind: string;
+	namespace?: string;
+	name: string;
+	uid?: string;
+}
+
+export interface EndpointSubset {
+	addresses?: EndpointAddress[];
+	notReadyAddresses?: EndpointAddress[];
+	ports?: {
+		name?: string;
+		port: number;
+		protocol?: Protocol;
+		appProtocol?: string;
+	}[];
+}
+
+/** core/v1 Endpoints: what EndpointSlices were before. */
+export interface Endpoints extends KubeObject {
+	subsets?: EndpointSubset[];
 }
