@@ -72,6 +72,7 @@ export interface Endpoint {
 	conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
 	nodeName?: string;
 	zone?: string;
+	hints?: { forZones?: { name: string }[]; forNodes?: { name: string }[] };
 }
 
 export interface EndpointSlice extends KubeObject {

@@ -8,12 +8,17 @@ export interface Program {
 	/** By `frontendKey`. */
 	frontends: ReadonlyMap<string, Frontend>;
 	/**
-	 * Addresses that are ours whatever the port (ClusterIPs, ingress addresses, externalIPs): a port that no frontend serves
-	 * is rejected, so that no packet wanders off. By address.
+	 * Addresses that are ours whatever the port (ClusterIPs, and what Fairlead assigned): a port that no frontend serves
+	 * is rejected, so that no packet wanders off. Not what others wrote in status or externalIPs: that may be a machine's own
+	 * address, and rejecting its other ports would cut the machine off. By address.
 	 */
 	held: ReadonlyMap<string, HeldAddress>;
-	/** Which sources are this cluster's pods: canonical CIDRs of both families. Traffic from elsewhere to a ClusterIP is masqueraded. */
+	/**
+	 * Which sources are this cluster's pods: canonical CIDRs of both families. Traffic from elsewhere to a ClusterIP is
+	 * masqueraded. Empty for a family: unknown, so nobody is a pod and nothing is masqueraded for coming from outside.
+	 */
 	podCidrs: readonly string[];
+	/** Traffic to a ClusterIP is masqueraded wherever it comes from. */
 	masqueradeAll: boolean;
 }
 
@@ -52,10 +57,11 @@ export interface Frontend {
 	internalEndpoints?: readonly Backend[];
 	/**
 	 * `always`: the endpoint sees this node's address (NodePort, LoadBalancer and ExternalIP of policy Cluster);
-	 * `outside`: only where the source is no pod of this cluster (ClusterIP); `internal`: only for pods and this node
-	 * (policy Local). A packet that comes back to its own sender is masqueraded in any case.
+	 * `outside`: only where the source is no pod of this cluster (ClusterIP); `node`: only what this node itself sends
+	 * (policy Local; kube-proxy leaves pods their address there). A packet that comes back to its own sender is masqueraded
+	 * in any case.
 	 */
-	masquerade: "always" | "outside" | "internal";
+	masquerade: "always" | "outside" | "node";
 	/** ClientIP affinity and how many seconds it lasts; absent: none. */
 	affinitySeconds?: number;
 	/** Canonical CIDRs of this family that may connect; absent: everybody. An empty list admits nobody. */
