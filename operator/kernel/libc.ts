@@ -82,9 +82,14 @@ export function errnoName(errno: number): string {
 
 /**
  * The error for what the kernel would not do: KernelDenied, KernelUnsupported or KernelFailed, with errno's name as its
- * `reason`. `what` completes "cannot …".
+ * `reason`. `what` completes "cannot …"; `detail` is what the kernel itself says about it.
  */
-export function failure(what: string, errno: number): FairleadError {
+export function failure(
+	what: string,
+	errno: number,
+	detail?: string,
+	cause?: unknown,
+): FairleadError {
 	const reason = errnoName(errno);
 	const code =
 		reason === "EPERM" || reason === "EACCES"
@@ -95,5 +100,9 @@ export function failure(what: string, errno: number): FairleadError {
 					reason === "EAFNOSUPPORT"
 				? "KernelUnsupported"
 				: "KernelFailed";
-	return new FairleadError(code, `cannot ${what}: ${reason}`, { reason });
+	return new FairleadError(
+		code,
+		`cannot ${what}: ${reason}${detail === undefined ? "" : ` (${detail})`}`,
+		{ reason, cause },
+	);
 }
