@@ -17,6 +17,7 @@ import { parseTokenFile, type Token, Tokens } from "./api/tokens.ts";
 import { TrafficHistory } from "./api/traffic-history.ts";
 import { v1 } from "./api/v1.ts";
 import type { Explain } from "./dashboard/pending.ts";
+import type { ServiceFeed } from "./dashboard/services/service-feed.ts";
 import { dashboard } from "./dashboard/router.ts";
 import { openDoor } from "./engine/door.ts";
 import type { Client, Engine } from "./engine/engine.ts";
@@ -50,6 +51,8 @@ export interface FakeCloudOptions {
 	rateLimit?: { limit: number; perSecond: number };
 	/** Says which Services wait and why, for the dashboard. */
 	explain?: Explain;
+	/** The cluster's Services, for the dashboard to draw paths down to pods. */
+	services?: ServiceFeed;
 	clock: Clock;
 	/** In [0, 1). */
 	random: () => number;
@@ -174,6 +177,8 @@ export async function startFakeCloud(
 			owner: ownerRoutes({ clock, store, engine, actions, faults, feed }),
 			pages: dashboard({
 				...(options.explain && { explain: options.explain }),
+				...(options.services && { services: options.services }),
+				clock,
 			}),
 		});
 		if (options.doorPort !== false) {

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import express from "express";
 import { Loopback } from "../../test/support/loopback.ts";
+import { systemClock } from "../../operator/clock.ts";
 import { dashboard } from "./router.ts";
 
 const loopback = new Loopback();
@@ -8,7 +9,7 @@ let url: string;
 
 beforeEach(async () => {
 	const app = express();
-	app.disable("etag").use(dashboard());
+	app.disable("etag").use(dashboard({ clock: systemClock }));
 	url = `http://127.0.0.1:${await loopback.listen(createServer(app))}`;
 });
 afterEach(() => loopback.closeAll());

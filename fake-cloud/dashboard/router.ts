@@ -1,20 +1,27 @@
 import { type Response, Router } from "express";
 import { type Asset, loadAssets } from "./assets.ts";
+import type { Clock } from "../../operator/clock.ts";
 import type { Explain, PendingAnswer } from "./pending.ts";
+import { streamServices } from "./services/service-stream.ts";
+import type { ServiceFeed } from "./services/service-feed.ts";
 
 export interface DashboardOptions {
 	/** Says which Services wait and why. Without it the page says that it cannot know, and how to enable it. */
 	explain?: Explain;
+	/** The cluster's Services as paths. Without it the drawing ends at the nodes. */
+	services?: ServiceFeed;
+	clock: Clock;
 }
 
 /**
- * The live page of the fake cloud: `GET /`, its files under `/assets/`, and `GET /dashboard/pending`. Mount it at the
+ * The live page of the fake cloud: `GET /`, its files under `/assets/`, and `GET /dashboard/pending` and `GET /dashboard/services`. Mount it at the
  * root, beside `/fairlead/state`, `/fairlead/events` and `/fairlead/faults` (live.ts), which the page calls on its own
  * origin. Files are read once, here.
  *
  * @throws when a file of the page or a package it needs is missing.
  */
-export function dashboard({ explain }: DashboardOptions = {}): Router {
+export function dashboard(options: DashboardOptions): Router {
+	const { explain, services, clock } = options;
 	const assets = loadAssets();
 	const router = Router();
 	const page = assets.get("index.html");
@@ -44,6 +51,12 @@ export function dashboard({ explain }: DashboardOptions = {}): Router {
 				},
 			});
 		}
+	});
+	router.get("/dashboard/services", (_request, response) => {
+		guard(response);
+		// 204 tells an EventSource to stay away for good.
+		if (services === undefined) return void response.status(204).end();
+		streamServices(services, clock, response);
 	});
 	return router;
 }

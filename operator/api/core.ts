@@ -72,6 +72,13 @@ export interface Endpoint {
 	conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
 	nodeName?: string;
 	zone?: string;
+	hostname?: string;
+	targetRef?: {
+		kind?: string;
+		namespace?: string;
+		name?: string;
+		uid?: string;
+	};
 	hints?: { forZones?: { name: string }[]; forNodes?: { name: string }[] };
 }
 
