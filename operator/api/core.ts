@@ -70,8 +70,6 @@ export interface Node extends KubeObject {
 export interface Endpoint {
 	addresses: string[];
 	conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
-	/** A DNS label of its own, under the Service's name. */
-	hostname?: string;
 	nodeName?: string;
 	zone?: string;
 	hostname?: string;
