@@ -121,6 +121,7 @@ export interface Probe {
 	timeoutSeconds?: number;
 	successThreshold?: number;
 	failureThreshold?: number;
+	terminationGracePeriodSeconds?: number;
 }
 
 export interface Container {
@@ -139,6 +140,9 @@ export interface Container {
 	livenessProbe?: Probe;
 	readinessProbe?: Probe;
 	startupProbe?: Probe;
+	/** Of an init container that goes on running beside the others (a sidecar). */
+	restartPolicy?: "Always";
+	volumeMounts?: { name: string; mountPath: string }[];
 }
 
 export interface ContainerState {
@@ -179,6 +183,8 @@ export interface PodSpec {
 	hostNetwork?: boolean;
 	hostname?: string;
 	subdomain?: string;
+	hostAliases?: { ip: string; hostnames?: string[] }[];
+	serviceAccountName?: string;
 	dnsPolicy?: "ClusterFirst" | "ClusterFirstWithHostNet" | "Default" | "None";
 	dnsConfig?: {
 		nameservers?: string[];
@@ -219,6 +225,10 @@ export interface PodStatus {
 export interface Pod extends KubeObject {
 	spec: PodSpec;
 	status?: PodStatus;
+}
+
+export interface ConfigMap extends KubeObject {
+	data?: Record<string, string>;
 }
 
 export interface Secret extends KubeObject {

@@ -158,10 +158,12 @@ export function createKubeClient(
 			),
 
 		async delete(resource, ref, preconditions, options = {}) {
+			const { gracePeriodSeconds } = options;
 			const body = {
 				apiVersion: "v1",
 				kind: "DeleteOptions",
 				...(preconditions ? { preconditions } : {}),
+				...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
 			};
 			const path = pathOf(resource, ref);
 			await request({ method: "DELETE", path, body }, options, isKind);

@@ -126,7 +126,8 @@ export interface KubeClient {
 		resource: Resource,
 		ref: Ref,
 		preconditions?: Preconditions,
-		options?: CallOptions,
+		/** `gracePeriodSeconds` 0: the last word of who ran the object, which is gone then. */
+		options?: CallOptions & { gracePeriodSeconds?: number },
 	): Promise<void>;
 	/**
 	 * Opens a watch; resolves once the server has answered 200. Iterating yields what arrived together as one array and
