@@ -17,6 +17,9 @@ export const openEvents = (lastEventId) =>
 		`/fairlead/events?lastEventId=${encodeURIComponent(lastEventId)}`,
 	);
 
+/** The cluster's Services; closes for good by itself where there is no cluster to ask (204). */
+export const openServices = () => new EventSource("/dashboard/services");
+
 /** Replaces all faults. @param {readonly Fault[]} faults */
 export const putFaults = (faults) =>
 	ask("/fairlead/faults", {

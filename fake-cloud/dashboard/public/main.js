@@ -2,7 +2,8 @@
 import { render } from "preact";
 import { announcer } from "./announcer.js";
 import { changes } from "./changes.js";
-import { openEvents, readPending, readState } from "./cloud.js";
+import { openEvents, openServices, readPending, readState } from "./cloud.js";
+import { followServices } from "./services.js";
 import { html } from "./html.js";
 import { apply, fromState } from "./state.js";
 import {
@@ -11,6 +12,7 @@ import {
 	connection,
 	now,
 	pending,
+	services,
 	view,
 } from "./store.js";
 import { LiveStream } from "./stream.js";
@@ -84,3 +86,4 @@ const root = document.getElementById("page");
 if (root === null) throw new Error("index.html has no #page");
 render(html`<${Page} />`, root);
 stream.start();
+followServices(openServices(), services);

@@ -3,7 +3,9 @@
  *
  * @import { Connection } from "./stream.js"
  * @import { View } from "./state.d.ts"
+ * @import { LiveBalancer } from "../../api/live.ts"
  * @import { PendingAnswer } from "../pending.ts"
+ * @import { ServicePath } from "../services/service-path.ts"
  */
 import { computed, signal } from "@preact/signals";
 import { serviceOf } from "./service.js";
@@ -27,6 +29,15 @@ export const now = signal(Date.now());
 export const pending = signal(
 	/** @type {PendingAnswer | Error | null} */ (null),
 );
+
+/** The cluster's Services by `namespace/name`; null where no cluster can be asked. */
+export const services = signal(
+	/** @type {ReadonlyMap<string, ServicePath> | null} */ (null),
+);
+
+/** The Service a balancer is for, as the cluster has it. @param {LiveBalancer} balancer */
+export const servicePathOf = (balancer) =>
+	services.value?.get(serviceOf(balancer) ?? "") ?? null;
 
 /** What a screen reader says next. */
 export const announcement = signal("");

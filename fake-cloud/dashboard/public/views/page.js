@@ -7,6 +7,7 @@ import { Empty } from "./empty.js";
 import { Faults } from "./faults.js";
 import { Header } from "./header.js";
 import { Pending } from "./pending.js";
+import { Services } from "./services.js";
 import { Vitals } from "./vitals.js";
 
 export function Page() {
@@ -23,6 +24,7 @@ export function Page() {
 						<div class="column">
 							${known.balancers.size === 0 ? html`<${Empty} />` : html`<${Balancers} />`}
 							${shown.value && html`<${Balancer} balancer=${shown.value} />`}
+							<${Services} />
 							<${Pending} />
 						</div>
 						<div class="column side">
