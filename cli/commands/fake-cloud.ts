@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { parseTokenFile, type Token } from "../../fake-cloud/api/tokens.ts";
 import { explainCluster } from "../../fake-cloud/dashboard/explain-cluster.ts";
+import { followCluster } from "../../fake-cloud/dashboard/services/follow-cluster.ts";
 import { startFakeCloud } from "../../fake-cloud/server.ts";
 import { createKubeClient } from "../../operator/cluster/client.ts";
 import { loadConnection } from "../../operator/cluster/kubeconfig.ts";
@@ -28,13 +29,15 @@ export async function fakeCloud(
 					await loadConnection({ path: flags.kubeconfig, clock, log }),
 					{ clock, log, userAgent: "fairlead-fake-cloud" },
 				);
+	const services = client && followCluster({ client, clock, random, log });
 	const cloud = await startFakeCloud({
 		host: flags.listen.host,
 		port: flags.listen.port,
 		dataDir: flags.data ?? ":memory:",
 		doorPort: flags.door ?? 0,
 		tokens,
-		...(client ? { explain: explainCluster(client) } : {}),
+		...(client && { explain: explainCluster(client) }),
+		...(services && { services: services.feed }),
 		clock,
 		random,
 		log,
@@ -50,6 +53,7 @@ export async function fakeCloud(
 	);
 	await stopped(runtime);
 	await cloud.close();
+	await services?.stop();
 	client?.close();
 }
 
