@@ -6,6 +6,7 @@ import type {
 	ServerRecord,
 	Target,
 } from "../store/records.ts";
+import { byListener, listenerKey, transportOf } from "../store/listener-key.ts";
 import type { Transaction } from "../store/store.ts";
 import { notFound } from "./api-error.ts";
 import { privateAddress } from "./private-address.ts";
@@ -75,10 +76,31 @@ function remove(
 	};
 	for (const balancer of tx.all("load_balancer", record.project))
 		if (balancer.targets.some((target) => sameTarget(target, gone)))
-			tx.put({
-				...balancer,
-				targets: balancer.targets.filter((target) => !sameTarget(target, gone)),
-			});
+			tx.put(withoutTargets(balancer, [gone]));
+}
+
+function withTargets(
+	tx: Transaction,
+	balancer: BalancerRecord,
+	added: readonly Target[],
+): BalancerRecord {
+	for (const target of added)
+		if (target.type === "server" && !tx.get("server", target.server.id))
+			throw notFound("server", target.server.id);
+	const { targets } = withoutTargets(balancer, added);
+	return { ...balancer, targets: [...targets, ...added] };
+}
+
+function withoutTargets(
+	balancer: BalancerRecord,
+	gone: readonly Target[],
+): BalancerRecord {
+	return {
+		...balancer,
+		targets: balancer.targets.filter(
+			(target) => !gone.some((each) => sameTarget(each, target)),
+		),
+	};
 }
 
 function changedServer(server: ServerRecord, effect: Effect): ServerRecord {
@@ -97,46 +119,32 @@ function changedBalancer(
 	balancer: BalancerRecord,
 	effect: Effect,
 ): BalancerRecord {
-	const { services, targets } = balancer;
+	const { services } = balancer;
 	switch (effect.do) {
 		case "add_service":
 		case "update_service": {
 			const { service } = effect;
-			const others = services.filter(
-				({ listen_port }) => listen_port !== service.listen_port,
-			);
-			return {
-				...balancer,
-				services: [...others, service].sort(
-					(a, b) => a.listen_port - b.listen_port,
-				),
-			};
+			const key = listenerKey(service);
+			const others = services.filter((each) => listenerKey(each) !== key);
+			return { ...balancer, services: [...others, service].sort(byListener) };
 		}
 		case "delete_service":
 			return {
 				...balancer,
 				services: services.filter(
-					({ listen_port }) => listen_port !== effect.port,
+					(each) =>
+						each.listen_port !== effect.port ||
+						transportOf(each) !== (effect.transport ?? "tcp"),
 				),
 			};
 		case "add_target":
-			if (
-				effect.target.type === "server" &&
-				!tx.get("server", effect.target.server.id)
-			)
-				throw notFound("server", effect.target.server.id);
-			return {
-				...balancer,
-				targets: [
-					...targets.filter((target) => !sameTarget(target, effect.target)),
-					effect.target,
-				],
-			};
+			return withTargets(tx, balancer, [effect.target]);
+		case "add_targets":
+			return withTargets(tx, balancer, effect.targets);
 		case "remove_target":
-			return {
-				...balancer,
-				targets: targets.filter((target) => !sameTarget(target, effect.target)),
-			};
+			return withoutTargets(balancer, [effect.target]);
+		case "remove_targets":
+			return withoutTargets(balancer, effect.targets);
 		case "change_algorithm":
 			return { ...balancer, algorithm: effect.algorithm };
 		case "change_type":

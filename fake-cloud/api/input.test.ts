@@ -54,7 +54,7 @@ describe("what is wrong with a request is said in Hetzner's words:", () => {
 		],
 		[
 			"an unknown protocol",
-			{ services: [{ ...tcp, protocol: "udp" }] },
+			{ services: [{ ...tcp, protocol: "sctp" }] },
 			422,
 			"invalid_input",
 			"services.0.protocol",
@@ -204,10 +204,10 @@ describe("what is wrong with a request is said in Hetzner's words:", () => {
 		const cloud = await testCloud();
 		const { body } = await cloud.ask("POST", "/load_balancers", {
 			...minimal,
-			services: [{ ...tcp, protocol: "udp" }],
+			services: [{ ...tcp, protocol: "sctp" }],
 		});
 		expect(body.error.message).toBe(
-			`invalid input in field 'services.0.protocol': must be tcp, http or https, got "udp"`,
+			`invalid input in field 'services.0.protocol': must be tcp, udp, http or https, got "sctp"`,
 		);
 	});
 

@@ -129,8 +129,8 @@ const sourceRange = z.string().transform((text, context) => {
 	return z.NEVER;
 });
 
-const protocol = z.enum(["tcp", "http", "https"], {
-	error: "must be tcp, http or https",
+const protocol = z.enum(["tcp", "udp", "http", "https"], {
+	error: "must be tcp, udp, http or https",
 });
 
 /** A service as it is added; defaults are filled in by `newService`. */
@@ -145,10 +145,16 @@ export const service = z.object({
 	affinity_seconds: z.int().min(0).max(86_400).nullish(),
 });
 
-/** A service as it is changed: what is absent stays. */
+/** A service as it is changed: what is absent stays. Protocol udp changes the UDP service of that port. */
 export const serviceUpdate = service.extend({
 	protocol: protocol.optional(),
 	listen_port: port,
+});
+
+/** What names a service: its port, as at Hetzner; and `protocol: udp` for a UDP service, which may share a port. */
+export const serviceName = z.object({
+	listen_port: port,
+	protocol: protocol.optional(),
 });
 
 export type ServiceInput = z.infer<typeof service>;

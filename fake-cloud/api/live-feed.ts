@@ -197,8 +197,14 @@ export class LiveFeed {
 			id,
 			counters: { ...report.counters },
 			listeners: report.listeners
-				.filter(({ port, counters }) => moved(String(port), counters))
-				.map(({ port, counters }) => ({ port, counters: { ...counters } })),
+				.filter(({ port, transport, counters }) =>
+					moved(`${transport}/${port}`, counters),
+				)
+				.map(({ port, transport, counters }) => ({
+					port,
+					transport,
+					counters: { ...counters },
+				})),
 			targets: report.targets
 				.filter(({ key, counters }) => moved(key, counters))
 				.map(({ key, counters }) => ({ key, counters: { ...counters } })),

@@ -4,6 +4,7 @@ import type {
 	BalancerRecord,
 	ServerRecord,
 } from "../store/records.ts";
+import { transportOf } from "../store/listener-key.ts";
 import type { Store } from "../store/store.ts";
 import type {
 	LiveAction,
@@ -50,14 +51,18 @@ export function liveBalancer(
 		lockedBy: store.lockedBy(balancer.id) ?? null,
 		engine: engine.kind,
 		listeners: balancer.services.map((service) => {
+			const transport = transportOf(service);
 			const listener = report?.listeners.find(
-				({ port }) => port === service.listen_port,
+				(each) =>
+					each.port === service.listen_port && each.transport === transport,
 			);
 			const { protocol, port, interval, timeout, retries, http } =
 				service.health_check;
 			return {
 				port: service.listen_port,
+				transport,
 				protocol: service.protocol,
+				engine: listener?.engine ?? engine.kind,
 				destinationPort: service.destination_port,
 				proxyProtocol: service.proxyprotocol,
 				healthCheck: {
@@ -101,8 +106,9 @@ function liveTargets(
 				address: place.address,
 				problem: place.problem,
 				health: (carried?.health ?? []).map(
-					({ port, status, message, since }) => ({
+					({ port, transport, status, message, since }) => ({
 						port,
+						transport,
 						status,
 						detail: message,
 						since: time(since),

@@ -69,9 +69,9 @@ export interface LiveBalancer {
 	protected: boolean;
 	/** The running action that locks it. */
 	lockedBy: number | null;
-	/** Which engine carries it. */
+	/** Which engine carries what it can of it; a listener says which carries it. */
 	engine: "userspace" | "kernel";
-	/** By port. */
+	/** By port, TCP first. */
 	listeners: LiveListener[];
 	/** In the order in which they were added; servers a label selector matches stand in its place. */
 	targets: LiveTarget[];
@@ -80,7 +80,11 @@ export interface LiveBalancer {
 
 export interface LiveListener {
 	port: number;
-	protocol: "tcp" | "http" | "https";
+	/** With the port, one of a kind within its balancer: what its packets are. */
+	transport: "tcp" | "udp";
+	protocol: "tcp" | "udp" | "http" | "https";
+	/** What carries it: where the balancer's addresses differ, the first of them. */
+	engine: "userspace" | "kernel";
 	destinationPort: number;
 	proxyProtocol: boolean;
 	healthCheck: {
@@ -115,8 +119,9 @@ export interface LiveTarget {
 }
 
 export interface LiveHealth {
-	/** The listener's port. */
+	/** The listener's. */
 	port: number;
+	transport: "tcp" | "udp";
 	/** `unknown` until the first checks are in; such a target gets connections only when none is healthy. */
 	status: "healthy" | "unhealthy" | "unknown";
 	/** The last failure, for people. */
@@ -125,11 +130,14 @@ export interface LiveHealth {
 	since: string;
 }
 
-/** Since the fake cloud started. Bytes are payload: `in` from clients to targets, `out` back. */
+/**
+ * Since the fake cloud started. Of UDP, a connection is what one client's port and a target say to each other, until a
+ * silence. Bytes are payload (whole IP packets where the kernel carries them): `in` from clients to targets, `out` back.
+ */
 export interface LiveCounters {
 	open: number;
 	total: number;
-	/** Connections that no target could be had for. */
+	/** Connections that no target could be had for, or, where the kernel carries them, that their target never answered. */
 	failed: number;
 	bytesIn: number;
 	bytesOut: number;
@@ -140,7 +148,11 @@ export interface LiveCountersUpdate {
 		id: number;
 		counters: LiveCounters;
 		/** Only those that moved. */
-		listeners: { port: number; counters: LiveCounters }[];
+		listeners: {
+			port: number;
+			transport: "tcp" | "udp";
+			counters: LiveCounters;
+		}[];
 		/** Only those that moved. */
 		targets: { key: string; counters: LiveCounters }[];
 	}[];
@@ -244,7 +256,8 @@ export interface Edit {
 	edit:
 		| { do: "delete" }
 		| { do: "update"; name?: string; labels?: Record<string, string> }
-		| { do: "delete_service"; port: number }
+		/** Without a transport, of TCP. */
+		| { do: "delete_service"; port: number; transport?: "tcp" | "udp" }
 		/** The key of a LiveTarget that was added by itself, not by a label selector. */
 		| { do: "remove_target"; key: string }
 		| {

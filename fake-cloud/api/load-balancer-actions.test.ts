@@ -56,6 +56,72 @@ describe("actions on a load balancer", () => {
 		).toEqual([80]);
 	});
 
+	test("TCP and UDP share a port, each a service of its own", async () => {
+		const { cloud, path } = await withBalancer({ services: [tcp] });
+		const udp = { ...tcp, protocol: "udp" };
+		const act = (command: string, body: unknown) =>
+			cloud.act("POST", `${path}/actions/${command}`, body);
+		const ports = async () =>
+			(await view(cloud, path)).services.map(
+				(each: { protocol: string; destination_port: number }) =>
+					`${each.protocol} ${each.destination_port}`,
+			);
+		await act("add_service", { ...udp, affinity_seconds: 60 });
+		expect(
+			await cloud.ask("POST", `${path}/actions/add_service`, udp),
+		).toMatchObject({
+			body: { error: { code: "source_port_already_used" } },
+		});
+		await act("update_service", {
+			listen_port: 80,
+			protocol: "udp",
+			destination_port: 9,
+		});
+		expect(await ports()).toEqual(["tcp 8080", "udp 9"]);
+		expect((await view(cloud, path)).services[1]).toMatchObject({
+			affinity_seconds: 60,
+			health_check: { protocol: "tcp", port: 8080 },
+		});
+		await act("delete_service", { listen_port: 80 });
+		expect(await ports()).toEqual(["udp 9"]);
+		expect(
+			await cloud.ask("POST", `${path}/actions/delete_service`, {
+				listen_port: 80,
+			}),
+		).toMatchObject({ status: 404 });
+		await act("delete_service", { listen_port: 80, protocol: "udp" });
+		expect(await ports()).toEqual([]);
+	});
+
+	test("several targets come and go in one action, all or none", async () => {
+		const { cloud, path } = await withBalancer();
+		const targets = (body: { targets: { ip: { ip: string } }[] }) =>
+			body.targets.map((each) => each.ip.ip);
+		const [a, b, c] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(ip);
+		const post = (command: string, ...of: unknown[]) =>
+			cloud.ask("POST", `${path}/actions/${command}`, { targets: of });
+		await cloud.act("POST", `${path}/actions/add_targets`, {
+			targets: [a, b],
+		});
+		expect(targets(await view(cloud, path))).toEqual([
+			"192.0.2.1",
+			"192.0.2.2",
+		]);
+		expect((await post("add_targets", c, b)).body.error.code).toBe(
+			"target_already_defined",
+		);
+		expect((await post("add_targets", c, c)).body.error.code).toBe(
+			"target_already_defined",
+		);
+		expect((await post("remove_targets", a, c)).status).toBe(404);
+		expect((await post("add_targets")).status).toBe(422);
+		expect(targets(await view(cloud, path))).toHaveLength(2);
+		await cloud.act("POST", `${path}/actions/remove_targets`, {
+			targets: [a, b],
+		});
+		expect(targets(await view(cloud, path))).toEqual([]);
+	});
+
 	test("add and remove targets of every kind; matching servers come and go with their labels", async () => {
 		const { cloud, path } = await withBalancer({ services: [tcp] });
 		const server = await withServer(cloud, { labels: { role: "node" } });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { BalancerRecord, Effect, Target } from "../store/records.ts";
+import { listenerKey, transportOf } from "../store/listener-key.ts";
 import type { Transaction } from "../store/store.ts";
 import { ApiError, invalidInput, notFound } from "./api-error.ts";
 import { balancerTypes, find, named } from "./catalog.ts";
@@ -19,7 +20,9 @@ import {
 	idOrName,
 	parse,
 	service,
+	serviceName,
 	serviceUpdate,
+	type TargetInput,
 	target,
 } from "./input.ts";
 import { withService, withTarget } from "./load-balancers.ts";
@@ -44,16 +47,16 @@ const commands: Record<string, Command> = {
 		const input = parse(serviceUpdate, body);
 		return {
 			do: "update_service",
-			service: updatedService(
-				existingService(balancer, input.listen_port),
-				input,
-			),
+			service: updatedService(existingService(balancer, input), input),
 		};
 	},
 	delete_service(_tx, balancer, body) {
-		const { listen_port } = parse(z.object({ listen_port: z.int() }), body);
-		existingService(balancer, listen_port);
-		return { do: "delete_service", port: listen_port };
+		const found = existingService(balancer, parse(serviceName, body));
+		return {
+			do: "delete_service",
+			port: found.listen_port,
+			transport: transportOf(found),
+		};
 	},
 	add_target(tx, balancer, body) {
 		const { targets } = withTarget(
@@ -64,18 +67,27 @@ const commands: Record<string, Command> = {
 		);
 		return { do: "add_target", target: targets.at(-1) as Target };
 	},
-	remove_target(_tx, { targets }, body) {
-		const input = parse(target, body);
-		const found = targets.find((each) =>
-			sameTarget(
-				each,
-				input.type === "ip" ? input : { ...input, use_private_ip: false },
-			),
+	remove_target: (_tx, balancer, body) => ({
+		do: "remove_target",
+		target: existingTarget(balancer, parse(target, body)),
+	}),
+	/** Not Hetzner's: several targets in one action. */
+	add_targets(tx, balancer, body) {
+		const type = named(balancerTypes, balancer.type);
+		const added = parse(targetList, body).targets;
+		const { targets } = added.reduce(
+			(so, each) => withTarget(tx, so, each, type),
+			balancer,
 		);
-		if (!found)
-			throw new ApiError("not_found", "the load balancer has no such target");
-		return { do: "remove_target", target: found };
+		return { do: "add_targets", targets: targets.slice(-added.length) };
 	},
+	/** Not Hetzner's. */
+	remove_targets: (_tx, balancer, body) => ({
+		do: "remove_targets",
+		targets: parse(targetList, body).targets.map((each) =>
+			existingTarget(balancer, each),
+		),
+	}),
 	change_algorithm: (_tx, _balancer, body) => ({
 		do: "change_algorithm",
 		algorithm: parse(z.object({ type: algorithm }), body).type,
@@ -194,23 +206,47 @@ export function loadBalancerActionRoutes({ store, actions }: Cloud): Route[] {
 	}));
 }
 
-function existingService({ services }: BalancerRecord, port: number) {
-	const found = services.find(({ listen_port }) => listen_port === port);
+const targetList = z.object({ targets: z.array(target).min(1).max(1000) });
+
+function existingTarget(
+	{ targets }: BalancerRecord,
+	input: TargetInput,
+): Target {
+	const wanted: Target =
+		input.type === "ip" ? input : { ...input, use_private_ip: false };
+	const found = targets.find((each) => sameTarget(each, wanted));
+	if (found) return found;
+	throw new ApiError("not_found", "the load balancer has no such target");
+}
+
+function existingService(
+	{ services }: BalancerRecord,
+	{ listen_port, protocol = "tcp" }: z.infer<typeof serviceName>,
+) {
+	const key = listenerKey({ listen_port, protocol });
+	const found = services.find((service) => listenerKey(service) === key);
 	if (found) return found;
 	throw new ApiError(
 		"not_found",
-		`the load balancer has no service with listen_port ${port}`,
+		`the load balancer has no ${protocol === "udp" ? "UDP service" : "service"} with listen_port ${listen_port}`,
 	);
 }
 
 function involved(
 	effect: Effect,
 ): { id: number; type: "server" | "network" }[] {
-	if (
-		(effect.do === "add_target" || effect.do === "remove_target") &&
-		effect.target.type === "server"
-	)
-		return [{ id: effect.target.server.id, type: "server" }];
+	const targets =
+		effect.do === "add_target" || effect.do === "remove_target"
+			? [effect.target]
+			: effect.do === "add_targets" || effect.do === "remove_targets"
+				? effect.targets
+				: [];
+	if (targets.length > 0)
+		return targets.flatMap((each) =>
+			each.type === "server"
+				? [{ id: each.server.id, type: "server" as const }]
+				: [],
+		);
 	if (effect.do === "attach_to_network" || effect.do === "detach_from_network")
 		return [{ id: effect.network, type: "network" }];
 	return [];

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { BalancerRecord, Service, Target } from "../store/records.ts";
+import { byListener, listenerKey } from "../store/listener-key.ts";
 import type { Transaction } from "../store/store.ts";
 import { ApiError, invalidInput, limitExceeded } from "./api-error.ts";
 import {
@@ -243,7 +244,8 @@ export function withService(
 	type: BalancerType,
 ): BalancerRecord {
 	const { services } = balancer;
-	if (services.some(({ listen_port }) => listen_port === added.listen_port))
+	const key = listenerKey(added);
+	if (services.some((service) => listenerKey(service) === key))
 		throw new ApiError(
 			"source_port_already_used",
 			`source port ${added.listen_port} is already in use`,
@@ -255,9 +257,7 @@ export function withService(
 		);
 	return {
 		...balancer,
-		services: [...services, added].sort(
-			(a, b) => a.listen_port - b.listen_port,
-		),
+		services: [...services, added].sort(byListener),
 	};
 }
 

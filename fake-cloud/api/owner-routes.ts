@@ -89,7 +89,11 @@ const edit = z.object({
 				name: resourceName.optional(),
 				labels: labels.optional(),
 			}),
-			z.object({ do: z.literal("delete_service"), port: z.int() }),
+			z.object({
+				do: z.literal("delete_service"),
+				port: z.int(),
+				transport: z.enum(["tcp", "udp"]).optional(),
+			}),
 			z.object({ do: z.literal("remove_target"), key: z.string() }),
 			z.object({ do: z.literal("change_algorithm"), algorithm }),
 			z.object({ do: z.literal("change_protection"), on: z.boolean() }),

@@ -11,17 +11,20 @@ type HealthCheckInput = NonNullable<ServiceInput["health_check"]>;
 
 /**
  * A service with Hetzner's defaults filled in: http listens on 80 and goes to 80, its health is checked as http; tcp
- * needs both ports.
+ * needs both ports. udp is not Hetzner's: as tcp, but its target is checked on another port if nothing there speaks TCP.
  *
  * @throws ApiError invalid_input, unsupported_error for https
  */
 export function newService(input: ServiceInput): Service {
 	const { protocol } = input;
-	const byDefault = protocol === "tcp" ? undefined : 80;
+	const bare = protocol === "tcp" || protocol === "udp";
+	const byDefault = bare ? undefined : 80;
 	const port = (name: "listen_port" | "destination_port") => {
 		const value = input[name] ?? byDefault;
 		if (value !== undefined) return value;
-		throw invalidInput([{ name, messages: ["is required for protocol tcp"] }]);
+		throw invalidInput([
+			{ name, messages: [`is required for protocol ${protocol}`] },
+		]);
 	};
 	const destination = port("destination_port");
 	return checked({
@@ -29,9 +32,9 @@ export function newService(input: ServiceInput): Service {
 		listen_port: port("listen_port"),
 		destination_port: destination,
 		proxyprotocol: input.proxyprotocol ?? false,
-		...(protocol !== "tcp" && { http: serviceHttp(input.http ?? {}) }),
+		...(!bare && { http: serviceHttp(input.http ?? {}) }),
 		health_check: healthCheck(input.health_check ?? {}, {
-			protocol: protocol === "tcp" ? "tcp" : "http",
+			protocol: bare ? "tcp" : "http",
 			port: destination,
 			interval: 15,
 			timeout: 10,
@@ -52,12 +55,13 @@ export function updatedService(
 		listen_port: service.listen_port,
 		destination_port: input.destination_port ?? service.destination_port,
 		proxyprotocol: input.proxyprotocol ?? service.proxyprotocol,
-		...(protocol !== "tcp" && {
-			http: {
-				...(service.http ?? serviceHttp({})),
-				...defined(input.http ?? {}),
-			},
-		}),
+		...(protocol !== "tcp" &&
+			protocol !== "udp" && {
+				http: {
+					...(service.http ?? serviceHttp({})),
+					...defined(input.http ?? {}),
+				},
+			}),
 		health_check: healthCheck(input.health_check ?? {}, service.health_check),
 		...extras(input, service),
 	});
@@ -74,11 +78,20 @@ function checked(service: Service): Service {
 			"unsupported_error",
 			"this cloud has no certificates; leave http.certificates empty",
 		);
+	if (service.protocol === "udp" && service.proxyprotocol)
+		throw invalidInput([
+			{
+				name: "proxyprotocol",
+				messages: ["is for protocols tcp and http; udp has no connection"],
+			},
+		]);
 	if (service.http && service.affinity_seconds)
 		throw invalidInput([
 			{
 				name: "affinity_seconds",
-				messages: ["is for protocol tcp; http has http.sticky_sessions"],
+				messages: [
+					"is for protocols tcp and udp; http has http.sticky_sessions",
+				],
 			},
 		]);
 	return service;

@@ -106,9 +106,9 @@ test("what this cloud has that Hetzner's has not is advertised", async () => {
 	expect(
 		(await cloud.ask("GET", "/fairlead/capabilities")).body.capabilities,
 	).toMatchObject({
-		protocols: ["tcp"],
+		protocols: ["tcp", "udp"],
 		source_ranges: true,
 		affinity: true,
-		batch_targets: false,
+		batch_targets: true,
 	});
 });

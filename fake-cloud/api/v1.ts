@@ -31,14 +31,14 @@ export interface V1Options {
 /** What this cloud can do that Hetzner's cannot, and what it cannot; the answer of `GET /v1/fairlead/capabilities`. */
 const capabilities = {
 	/** Of services below HTTP. */
-	protocols: ["tcp"],
-	service_protocols: ["tcp", "http"],
+	protocols: ["tcp", "udp"],
+	service_protocols: ["tcp", "udp", "http"],
 	/** `source_ranges` of a service. */
 	source_ranges: true,
-	/** `affinity_seconds` of a tcp service. */
+	/** `affinity_seconds` of a tcp or udp service. */
 	affinity: true,
-	/** Several targets in one action. */
-	batch_targets: false,
+	/** Several targets in one action: `add_targets` and `remove_targets` with `{targets: […]}`, all or none. */
+	batch_targets: true,
 	/** `fairlead.address` of a server. */
 	server_address: true,
 };

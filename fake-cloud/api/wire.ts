@@ -62,7 +62,11 @@ export function renderBalancer(
 	);
 	const failed = (report?.listeners ?? [])
 		.filter(({ failure }) => failure !== null)
-		.map(({ port, failure }) => ({ listen_port: port, reason: failure }));
+		.map(({ port, transport, failure }) => ({
+			listen_port: port,
+			...(transport === "udp" && { protocol: transport }),
+			reason: failure,
+		}));
 	return {
 		id: balancer.id,
 		name: balancer.name,
@@ -101,13 +105,17 @@ function renderTarget(
 	health: Health,
 ) {
 	const status = (key: string) =>
-		(health.get(key) ?? []).map(({ port, status, detail, httpStatus }) => ({
-			listen_port: port,
-			status,
-			...(status === "unhealthy" && detail !== null && { detail }),
-			...(status === "unhealthy" &&
-				httpStatus !== null && { http_status_code: httpStatus }),
-		}));
+		(health.get(key) ?? []).map(
+			({ port, transport, status, detail, httpStatus }) => ({
+				listen_port: port,
+				// Not Hetzner's, as UDP is not.
+				...(transport === "udp" && { protocol: transport }),
+				status,
+				...(status === "unhealthy" && detail !== null && { detail }),
+				...(status === "unhealthy" &&
+					httpStatus !== null && { http_status_code: httpStatus }),
+			}),
+		);
 	const places = resolveTarget(balancer, target, store);
 	if (target.type !== "label_selector")
 		return { ...target, health_status: status(places[0]?.key ?? "") };

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import type { Transport } from "../store/listener-key.ts";
 import type { Service } from "../store/records.ts";
 
 /** What an engine carries for one balancer. */
@@ -17,6 +18,7 @@ export interface EngineBalancer {
 export interface TargetHealth {
 	/** The listener's. */
 	port: number;
+	transport: Transport;
 	status: "healthy" | "unhealthy" | "unknown";
 	/** Hetzner's word for what failed last, for instance layer4_no_connection. */
 	detail: string | null;
@@ -28,6 +30,14 @@ export interface TargetHealth {
 	since: number;
 }
 
+/** What carries packets: this process' sockets, or the kernel's rules. */
+export type EngineKind = "userspace" | "kernel";
+
+/**
+ * Of TCP connections and of UDP sessions (all datagrams between one client's port and a listener, until a silence).
+ * `failed`: no target could be had, or, of what the kernel carries, the target never answered. Bytes are payload in
+ * userspace; of what the kernel carries they are whole IP packets, as conntrack counts them.
+ */
 export interface Counters {
 	open: number;
 	total: number;
@@ -37,8 +47,12 @@ export interface Counters {
 }
 
 export interface BalancerReport {
+	/** By port, TCP first. */
 	listeners: {
 		port: number;
+		transport: Transport;
+		/** What carries it; where the addresses differ, the first of them. */
+		engine: EngineKind;
 		/** Why it is not open where it should be; null when it is. */
 		failure: string | null;
 		counters: Counters;
@@ -55,7 +69,8 @@ export interface Client {
 
 /** Carries traffic from balancers' addresses to targets, and checks the targets' health. */
 export interface Engine {
-	readonly kind: "userspace" | "kernel";
+	/** What carries all that it can. */
+	readonly kind: EngineKind;
 	/** `listen`: addresses this machine can bind are bound as well. */
 	readonly reach: "dial" | "listen";
 
@@ -74,7 +89,24 @@ export interface Engine {
 	 */
 	dial(address: string, port: number, client?: Client): Duplex;
 
+	/**
+	 * Datagrams between a client and a UDP listener, as from the network; `heard` gets what comes back.
+	 *
+	 * @throws DialError
+	 */
+	dialUdp(
+		address: string,
+		port: number,
+		heard: (datagram: Buffer) => void,
+		client?: Client,
+	): DatagramPath;
+
 	close(): Promise<void>;
+}
+
+export interface DatagramPath {
+	send(datagram: Buffer): void;
+	close(): void;
 }
 
 export class DialError extends Error {

@@ -35,7 +35,8 @@ export interface BalancerRecord extends Base {
 }
 
 export interface Service {
-	protocol: "tcp" | "http" | "https";
+	/** udp is not Hetzner's. */
+	protocol: "tcp" | "udp" | "http" | "https";
 	listen_port: number;
 	destination_port: number;
 	proxyprotocol: boolean;
@@ -153,9 +154,12 @@ export type Effect =
 	| { do: "nothing" }
 	| { do: "add_service"; service: Service }
 	| { do: "update_service"; service: Service }
-	| { do: "delete_service"; port: number }
+	/** Without a transport, of TCP. */
+	| { do: "delete_service"; port: number; transport?: "tcp" | "udp" }
 	| { do: "add_target"; target: Target }
 	| { do: "remove_target"; target: Target }
+	| { do: "add_targets"; targets: Target[] }
+	| { do: "remove_targets"; targets: Target[] }
 	| { do: "change_algorithm"; algorithm: BalancerRecord["algorithm"] }
 	| { do: "change_type"; type: string }
 	| { do: "change_protection"; on: boolean }

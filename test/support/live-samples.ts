@@ -24,14 +24,16 @@ export const health = (
 	port: number,
 	status: LiveHealth["status"],
 	detail: string | null = null,
-): LiveHealth => ({ port, status, detail, since: made });
+): LiveHealth => ({ port, transport: "tcp", status, detail, since: made });
 
 export const listener = (
 	port: number,
 	some: Partial<LiveListener> = {},
 ): LiveListener => ({
 	port,
+	transport: "tcp",
 	protocol: "tcp",
+	engine: "userspace",
 	destinationPort: 30_000 + port,
 	proxyProtocol: false,
 	healthCheck: {

@@ -3,7 +3,7 @@
  * @import { LiveBalancer } from "../../api/live.ts"
  */
 import { words } from "./format.js";
-import { healthOn, targetName } from "./health.js";
+import { healthOn, listenerKey, portName, targetName } from "./health.js";
 
 /**
  * What a person who only listens must hear of: sentences, in order of weight. Counters and progress are not among them.
@@ -38,15 +38,17 @@ function* targetChanges(was, is) {
 	for (const target of is.targets) {
 		const old = known.get(target.key);
 		for (const health of target.health) {
-			const status = old && healthOn(old, health.port)?.status;
+			const status = old && healthOn(old, health)?.status;
 			if (status === undefined || status === health.status) continue;
-			yield `${is.name}: ${targetName(target)} is ${health.status} on port ${health.port}`;
+			yield `${is.name}: ${targetName(target)} is ${health.status} on port ${portName(health)}`;
 		}
 	}
 	for (const listener of is.listeners) {
-		const old = was.listeners.find((one) => one.port === listener.port);
+		const old = was.listeners.find(
+			(one) => listenerKey(one) === listenerKey(listener),
+		);
 		if (listener.state === "failed" && old?.state !== "failed")
-			yield `${is.name}: the listener on port ${listener.port} failed`;
+			yield `${is.name}: the listener on port ${portName(listener)} failed`;
 	}
 }
 

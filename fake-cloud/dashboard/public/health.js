@@ -1,10 +1,17 @@
 /**
- * @import { LiveBalancer, LiveTarget } from "../../api/live.ts"
+ * @import { LiveBalancer, LiveListener, LiveTarget } from "../../api/live.ts"
  */
 
-/** @param {LiveTarget} target @param {number} port The listener's. */
-export const healthOn = (target, port) =>
-	target.health.find((one) => one.port === port);
+/** @param {LiveTarget} target @param {Pick<LiveListener, "port" | "transport">} listener */
+export const healthOn = (target, { port, transport }) =>
+	target.health.find((one) => one.port === port && one.transport === transport);
+
+/** One of a kind within its balancer. @param {Pick<LiveListener, "port" | "transport">} listener */
+export const listenerKey = ({ port, transport }) => `${transport}/${port}`;
+
+/** A listener as people call it: `80`, `53/udp`. @param {Pick<LiveListener, "port" | "transport">} listener */
+export const portName = ({ port, transport }) =>
+	transport === "udp" ? `${port}/udp` : String(port);
 
 /**
  * How many of a balancer's targets can serve on every listener, out of how many.
@@ -34,8 +41,10 @@ export function overall({ listeners, targets }) {
 	if (all.length === 0 || all.every((one) => one.status === "unknown"))
 		return "unknown";
 	if (all.every((one) => one.status === "healthy")) return "healthy";
-	const dark = listeners.some(({ port }) =>
-		targets.every((target) => healthOn(target, port)?.status === "unhealthy"),
+	const dark = listeners.some((listener) =>
+		targets.every(
+			(target) => healthOn(target, listener)?.status === "unhealthy",
+		),
 	);
 	return dark ? "unhealthy" : "degraded";
 }

@@ -1,4 +1,5 @@
 /** @import { Hop, Path } from "./path.js" */
+import { listenerKey } from "./health.js";
 
 /**
  * @typedef {object} Box
@@ -150,10 +151,10 @@ function entriesOf({ addresses }) {
 function gateOf({ listener }) {
 	const proxy = listener.proxyProtocol ? ", PROXY protocol" : "";
 	return {
-		id: `listener-${listener.port}`,
+		id: `listener-${listenerKey(listener)}`,
 		kind: "listener",
 		title: `${listener.protocol} ${listener.port} → ${listener.destinationPort}`,
-		note: `listener ${listener.state}${proxy}`,
+		note: `listener ${listener.state}, ${listener.engine}${proxy}`,
 		hop: null,
 	};
 }

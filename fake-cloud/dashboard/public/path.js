@@ -2,7 +2,7 @@
  * @import { LiveBalancer, LiveHealth, LiveListener, LiveTarget } from "../../api/live.ts"
  */
 import { addressAndPort } from "./format.js";
-import { healthOn, targetName } from "./health.js";
+import { healthOn, portName, targetName } from "./health.js";
 
 /**
  * @typedef {object} Hop A target as the end of the path through one listener.
@@ -32,7 +32,7 @@ import { healthOn, targetName } from "./health.js";
  */
 export function pathThrough(balancer, listener) {
 	const status = (/** @type {LiveTarget} */ target) =>
-		healthOn(target, listener.port)?.status ?? "unknown";
+		healthOn(target, listener)?.status ?? "unknown";
 	const reachable = balancer.targets.filter((one) => one.address !== null);
 	const chosen = reachable.some((one) => status(one) === "healthy")
 		? "healthy"
@@ -67,7 +67,7 @@ export function pathThrough(balancer, listener) {
  * @param {Path} path
  */
 export function pathSentence(balancer, { addresses, listener, hops }) {
-	const where = `port ${listener.port}`;
+	const where = `port ${portName(listener)}`;
 	if (listener.state === "failed")
 		return `The listener on ${where} could not be opened: ${listener.reason ?? "no reason given"}.`;
 	if (addresses.length === 0)

@@ -2,6 +2,7 @@
  * @import { LiveAction, LiveBalancer, LiveCountersUpdate } from "../../api/live.ts"
  * @import { Received, TrafficSample, View } from "./state.d.ts"
  */
+import { listenerKey } from "./health.js";
 
 /** Ended actions kept besides those that run: as many as the state itself holds. */
 const actionsKept = 200;
@@ -130,14 +131,16 @@ class Draft {
  * @returns {LiveBalancer}
  */
 function withCounters(balancer, update) {
-	const listeners = new Map(update.listeners.map((one) => [one.port, one]));
+	const listeners = new Map(
+		update.listeners.map((one) => [listenerKey(one), one]),
+	);
 	const targets = new Map(update.targets.map((one) => [one.key, one]));
 	return {
 		...balancer,
 		counters: update.counters,
 		listeners: balancer.listeners.map((one) => ({
 			...one,
-			...listeners.get(one.port),
+			...listeners.get(listenerKey(one)),
 		})),
 		targets: balancer.targets.map((one) => ({
 			...one,

@@ -53,7 +53,7 @@ test("counters change the listeners and targets they name and nothing else", () 
 					{
 						id: 1,
 						counters: moved,
-						listeners: [{ port: 443, counters: moved }],
+						listeners: [{ port: 443, transport: "tcp", counters: moved }],
 						targets: [{ key: "server:2", counters: moved }],
 					},
 				],

@@ -1,17 +1,20 @@
 import type { Duplex } from "node:stream";
 import type { Cancel, Clock } from "../../../operator/clock.ts";
 import type { Log } from "../../../operator/log.ts";
+import { type ListenerKey, listenerKey } from "../../store/listener-key.ts";
 import type {
 	BalancerReport,
 	Client,
 	Counters,
 	EngineBalancer,
 } from "../engine.ts";
-import { order } from "./candidates.ts";
-import { HealthMonitor, type Subject } from "./health-monitor.ts";
+import type { EngineNetwork } from "../network.ts";
+import { order, usable } from "./candidates.ts";
+import { type Datagram, DatagramService } from "./datagram-service.ts";
 import { HttpService } from "./http-service.ts";
 import { Listener, noCounters } from "./listener.ts";
 import { open } from "./outlet.ts";
+import { type PlaneTarget, PlaneTargets } from "./plane-targets.ts";
 import type { Probe } from "./probe.ts";
 import { proxyHeader } from "./proxy-protocol.ts";
 import { reset, splice } from "./splice.ts";
@@ -19,11 +22,14 @@ import { reset, splice } from "./splice.ts";
 export interface PlaneOptions {
 	clock: Clock;
 	log: Log;
+	network: EngineNetwork;
 	probe: Probe;
 	/** Milliseconds that a second of a health check's interval lasts. */
 	msPerSecond: number;
 	/** A connection on which nothing is said for so long is reset. */
 	idleMs: number;
+	/** A UDP session on which nothing is said for so long is over. */
+	udpIdleMs: number;
 	/** A target that does not answer a SYN for so long is passed over. */
 	connectMs: number;
 	/** Connections of a listener or target that was taken away may go on for so long. */
@@ -34,17 +40,8 @@ export interface PlaneOptions {
 	counted(): void;
 }
 
-interface PlaneTarget {
-	key: string;
-	address: string | null;
-	problem: string | null;
-	counters: Counters;
-	/** By listener. */
-	monitors: Map<number, HealthMonitor>;
-}
-
 interface Connection {
-	port: number;
+	listener: Listener;
 	target: PlaneTarget | undefined;
 	end(): void;
 }
@@ -53,9 +50,10 @@ interface Connection {
 export class BalancerPlane {
 	readonly #options: PlaneOptions;
 	readonly #counters = noCounters();
-	readonly #listeners = new Map<number, Listener>();
-	readonly #http = new Map<number, HttpService>();
-	#targets = new Map<string, PlaneTarget>();
+	readonly #listeners = new Map<ListenerKey, Listener>();
+	readonly #http = new Map<ListenerKey, HttpService>();
+	readonly #udp = new Map<ListenerKey, DatagramService<PlaneTarget>>();
+	readonly #targets: PlaneTargets;
 	readonly #connections = new Set<Connection>();
 	readonly #drains = new Set<Cancel>();
 	#balancer: EngineBalancer;
@@ -63,6 +61,11 @@ export class BalancerPlane {
 	constructor(options: PlaneOptions, balancer: EngineBalancer) {
 		this.#options = options;
 		this.#balancer = balancer;
+		this.#targets = new PlaneTargets({
+			...options,
+			left: (target) => this.#leave(target),
+			judged: (key, target) => this.#judged(key, target),
+		});
 		this.set(balancer);
 	}
 
@@ -70,22 +73,27 @@ export class BalancerPlane {
 		return this.#balancer;
 	}
 
-	listensOn(port: number): boolean {
-		return this.#listeners.has(port);
+	listensOn(key: ListenerKey): boolean {
+		return this.#listeners.has(key);
+	}
+
+	/** The keys of the targets that a new connection to a listener may try; empty when none can be had. */
+	usable(key: ListenerKey): string[] {
+		return usable(this.#targets.candidates(key)).map(({ key }) => key);
 	}
 
 	set(balancer: EngineBalancer): void {
 		this.#balancer = balancer;
 		this.#setListeners(balancer);
-		this.#setTargets(balancer);
-		for (const target of this.#targets.values()) this.#watch(target);
+		this.#targets.set(balancer);
 	}
 
 	/** Takes over a connection that a client made to `address`:`port`. */
 	accept(client: Duplex, from: Client, address: string, port: number): void {
 		// Until it is joined to a target; without a listener it would end the process.
 		client.on("error", () => {});
-		const listener = this.#listeners.get(port);
+		const key: ListenerKey = `tcp/${port}`;
+		const listener = this.#listeners.get(key);
 		if (
 			!listener?.admits(from.address) ||
 			this.#counters.open >= this.#balancer.maxConnections
@@ -94,7 +102,7 @@ export class BalancerPlane {
 			reset(client);
 			return;
 		}
-		const http = this.#http.get(port);
+		const http = this.#http.get(key);
 		if (http) this.#serveHttp(http, listener, client, from, address);
 		else
 			this.#serve(listener, client, from, address).catch((error: unknown) => {
@@ -106,104 +114,67 @@ export class BalancerPlane {
 			});
 	}
 
+	/** Takes a datagram that a client sent to a UDP listener. */
+	hear(datagram: Datagram): void {
+		this.#udp.get(`udp/${datagram.port}`)?.hear(datagram);
+	}
+
 	report(): Omit<BalancerReport, "listeners"> & {
-		listeners: Map<number, Counters>;
+		listeners: Map<ListenerKey, Counters>;
 	} {
 		return {
 			counters: this.#counters,
 			listeners: new Map(
-				[...this.#listeners].map(([port, { counters }]) => [port, counters]),
+				[...this.#listeners].map(([key, { counters }]) => [key, counters]),
 			),
-			targets: [...this.#targets.values()].map(
-				({ key, counters, monitors }) => ({
-					key,
-					counters,
-					health: [...monitors.values()]
-						.map(({ health }) => health)
-						.sort((a, b) => a.port - b.port),
-				}),
-			),
+			targets: this.#targets.report(),
 		};
 	}
 
 	/** Ends everything at once. */
 	close(): void {
-		for (const { monitors } of this.#targets.values())
-			for (const monitor of monitors.values()) monitor.stop();
+		this.#targets.stop();
 		for (const cancel of this.#drains) cancel();
 		for (const connection of this.#connections) connection.end();
+		for (const udp of this.#udp.values()) udp.close();
 	}
 
 	#setListeners({ services }: EngineBalancer): void {
 		const wanted = new Map(
-			services.map((service) => [service.listen_port, service]),
+			services.map((service) => [listenerKey(service), service]),
 		);
-		for (const port of this.#listeners.keys()) {
-			if (wanted.get(port)?.protocol !== "http") this.#http.delete(port);
-			if (wanted.has(port)) continue;
-			this.#listeners.delete(port);
-			this.#drain((connection) => connection.port === port);
+		for (const [key, listener] of this.#listeners) {
+			if (wanted.get(key)?.protocol !== "http") this.#http.delete(key);
+			if (wanted.has(key)) continue;
+			this.#listeners.delete(key);
+			this.#udp.get(key)?.close();
+			this.#udp.delete(key);
+			this.#drain((connection) => connection.listener === listener);
 		}
-		for (const [port, service] of wanted) {
-			const listener = this.#listeners.get(port);
+		for (const [key, service] of wanted) {
+			const listener = this.#listeners.get(key);
+			if (listener?.service.destination_port !== service.destination_port)
+				this.#udp.get(key)?.close();
 			if (listener) listener.update(service);
-			else
-				this.#listeners.set(port, new Listener(this.#options.clock, service));
-			if (service.protocol === "http" && !this.#http.has(port))
-				this.#http.set(port, this.#httpService(port));
+			else this.#listeners.set(key, new Listener(this.#options.clock, service));
+			if (service.protocol === "http" && !this.#http.has(key))
+				this.#http.set(key, this.#httpService(key));
+			if (service.protocol === "udp" && !this.#udp.has(key))
+				this.#udp.set(key, this.#datagramService(key));
 		}
 	}
 
-	#setTargets({ targets }: EngineBalancer): void {
-		const before = this.#targets;
-		this.#targets = new Map(
-			targets.map(({ key, address, problem }) => {
-				const known = before.get(key);
-				// A server that is off and one that has moved keep their counters; what it carried at the old place drains.
-				const target = known ?? {
-					key,
-					address,
-					problem,
-					counters: noCounters(),
-					monitors: new Map(),
-				};
-				const moved = target.address !== address;
-				if (known && moved)
-					this.#drain((connection) => connection.target === known);
-				Object.assign(target, { address, problem });
-				return [key, target];
-			}),
-		);
-		for (const [key, target] of before) {
-			if (this.#targets.has(key)) continue;
-			for (const monitor of target.monitors.values()) monitor.stop();
-			this.#drain((connection) => connection.target === target);
-		}
+	/** A target is not there any more: connections drain, datagrams go elsewhere at once. */
+	#leave(target: PlaneTarget): void {
+		this.#drain((connection) => connection.target === target);
+		for (const udp of this.#udp.values()) udp.leave(target.key);
 	}
 
-	#watch(target: PlaneTarget): void {
-		for (const [port, monitor] of target.monitors) {
-			if (this.#listeners.has(port)) continue;
-			monitor.stop();
-			target.monitors.delete(port);
-		}
-		const subject: Subject =
-			target.address === null
-				? { problem: target.problem ?? "it has no address" }
-				: { address: target.address };
-		for (const [port, { service }] of this.#listeners) {
-			const monitor = target.monitors.get(port);
-			if (monitor) monitor.update(service.health_check, subject);
-			else
-				target.monitors.set(
-					port,
-					new HealthMonitor(
-						{ ...this.#options, port },
-						service.health_check,
-						subject,
-					),
-				);
-		}
+	#judged(key: ListenerKey, target: PlaneTarget): void {
+		// Datagrams promise nothing: they need not stay with a target that has failed.
+		if (target.monitors.get(key)?.health.status === "unhealthy")
+			this.#udp.get(key)?.leave(target.key);
+		this.#options.changed();
 	}
 
 	/** Lets the connections go on that a change concerns, for a while. */
@@ -218,15 +189,8 @@ export class BalancerPlane {
 	}
 
 	#order(listener: Listener, preferred: string | undefined): PlaneTarget[] {
-		const port = listener.service.listen_port;
 		return order(
-			[...this.#targets.values()].map((target) => ({
-				key: target.key,
-				address: target.address,
-				status: target.monitors.get(port)?.health.status ?? "unknown",
-				open: target.counters.open,
-				target,
-			})),
+			this.#targets.candidates(listenerKey(listener.service)),
 			this.#balancer.algorithm,
 			listener.nextTurn(),
 			preferred,
@@ -240,13 +204,13 @@ export class BalancerPlane {
 		from: Client,
 		address: string,
 	): Promise<void> {
-		const { clock, connectMs, idleMs } = this.#options;
+		const { clock, idleMs } = this.#options;
 		const { service } = listener;
 		const gone = new AbortController();
 		const abort = () => gone.abort();
 		client.once("close", abort);
 		const connection: Connection = {
-			port: service.listen_port,
+			listener,
 			target: undefined,
 			end: () => reset(client),
 		};
@@ -259,10 +223,9 @@ export class BalancerPlane {
 			if (gone.signal.aborted || host === null) break;
 			connection.target = target;
 			const outlet = await open(
-				clock,
+				this.#options,
 				host,
 				service.destination_port,
-				connectMs,
 				gone.signal,
 			).catch(() => undefined);
 			if (!outlet) continue;
@@ -305,7 +268,7 @@ export class BalancerPlane {
 		address: string,
 	): void {
 		const connection: Connection = {
-			port: listener.service.listen_port,
+			listener,
 			target: undefined,
 			end: () => reset(client),
 		};
@@ -314,12 +277,10 @@ export class BalancerPlane {
 		http.accept(client, from, address);
 	}
 
-	#httpService(port: number): HttpService {
-		const listener = () => this.#listeners.get(port);
+	#httpService(key: ListenerKey): HttpService {
+		const listener = () => this.#listeners.get(key);
 		return new HttpService({
-			clock: this.#options.clock,
-			connectMs: this.#options.connectMs,
-			idleMs: this.#options.idleMs,
+			...this.#options,
 			service: () => listener()?.service,
 			targets: () => {
 				const now = listener();
@@ -340,18 +301,42 @@ export class BalancerPlane {
 		});
 	}
 
+	#datagramService(key: ListenerKey): DatagramService<PlaneTarget> {
+		// Outlives no listener: both go together.
+		const listener = this.#listeners.get(key) as Listener;
+		return new DatagramService({
+			...this.#options,
+			listener,
+			full: () => this.#counters.open >= this.#balancer.maxConnections,
+			target: (preferred) => this.#order(listener, preferred)[0],
+			opened: (target) => this.#count([listener.counters, target.counters], 1),
+			closed: (target) => this.#count([listener.counters, target.counters], -1),
+			failed: () => this.#failed(listener),
+			moved: (target, direction, bytes) =>
+				this.#moved(
+					[this.#counters, listener.counters, target.counters],
+					direction,
+					bytes,
+				),
+		});
+	}
+
 	#opened(listener: Listener, connection: Connection): void {
 		this.#connections.add(connection);
-		for (const counters of [this.#counters, listener.counters]) {
-			counters.open++;
-			counters.total++;
-		}
-		this.#options.counted();
+		this.#count([listener.counters], 1);
 	}
 
 	#closed(listener: Listener, connection: Connection): void {
 		this.#connections.delete(connection);
-		for (const counters of [this.#counters, listener.counters]) counters.open--;
+		this.#count([listener.counters], -1);
+	}
+
+	/** One more that is open, or one less. */
+	#count(of: readonly Counters[], by: 1 | -1): void {
+		for (const counters of [this.#counters, ...of]) {
+			counters.open += by;
+			if (by > 0) counters.total++;
+		}
 		this.#options.counted();
 	}
 

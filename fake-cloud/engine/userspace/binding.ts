@@ -1,21 +1,38 @@
-import { createServer, type Server, type Socket } from "node:net";
+import { createSocket } from "node:dgram";
+import { createServer, isIP, type Socket } from "node:net";
 import type { Cancel, Clock } from "../../../operator/clock.ts";
+import { isFairleadError } from "../../../operator/errors.ts";
+import type { NetworkNamespace } from "../../../operator/kernel/namespaces.ts";
+import { bindUdpIn, listenIn } from "../../../operator/kernel/sockets.ts";
+import type { Transport } from "../../store/listener-key.ts";
+import type { Datagram } from "./datagram-service.ts";
 
 export interface BindingOptions {
+	transport: Transport;
 	address: string;
 	port: number;
+	/** Where; absent: this machine. */
+	namespace?: NetworkNamespace | undefined;
 	clock: Clock;
-	accept(client: Socket): void;
-	/** Whether it is open, or why not, has changed. */
-	changed(): void;
+	/** TCP. */
+	accept: (client: Socket) => void;
+	/** UDP. */
+	hear: (datagram: Datagram) => void;
+	/** Why it is not open; null when it is. */
+	changed(failure: string | null): void;
 }
 
 const bindAgainMs = 5_000;
 
-/** A port of this machine that stands for a balancer's. What cannot be opened is tried again until it is taken away. */
+/** A socket as far as it concerns a binding. */
+interface Opened {
+	close(): unknown;
+}
+
+/** A port of a balancer's address that is really open. What cannot be opened is tried again until it is taken away. */
 export class Binding {
 	readonly #options: BindingOptions;
-	#server: Server | undefined;
+	#socket: Opened | undefined;
 	#cancel: Cancel = () => {};
 	#failure: string | null = null;
 
@@ -32,48 +49,93 @@ export class Binding {
 	/** No new connections; the ones there are go on. */
 	close(): void {
 		this.#cancel();
-		this.#server?.close();
-		this.#server = undefined;
+		this.#socket?.close();
+		this.#socket = undefined;
 	}
 
+	/** In a namespace the port is open when this returns. */
 	#open(): void {
-		const { address, port, clock } = this.#options;
-		const server = createServer(
-			{ allowHalfOpen: true, noDelay: true },
-			(client) => this.#options.accept(client),
-		);
-		this.#server = server;
+		try {
+			this.#socket =
+				this.#options.transport === "udp" ? this.#openUdp() : this.#openTcp();
+		} catch (error) {
+			if (!isFairleadError(error)) throw error;
+			this.#failed(error.reason ?? error.code, error.message);
+		}
+	}
+
+	#openTcp(): Opened {
+		const { address, port, namespace, accept } = this.#options;
+		const server = createServer({ allowHalfOpen: true, noDelay: true }, accept);
 		server.on("error", (error: NodeJS.ErrnoException) => {
-			if (this.#server !== server) return;
-			this.#become(explain(error, address, port));
-			this.#cancel = clock.after(bindAgainMs, () => this.#open());
+			if (this.#socket === server)
+				this.#failed(error.code ?? "", error.message);
 		});
-		server.listen({ host: address, port, exclusive: true }, () =>
-			this.#become(null),
+		const opened = () => this.#become(null);
+		if (namespace)
+			server.listen({ fd: listenIn(namespace, address, port) }, opened);
+		else server.listen({ host: address, port, exclusive: true }, opened);
+		return server;
+	}
+
+	#openUdp(): Opened {
+		const { address, port, namespace, hear } = this.#options;
+		const socket = createSocket(isIP(address) === 6 ? "udp6" : "udp4");
+		socket.on("error", (error: NodeJS.ErrnoException) => {
+			if (this.#socket !== socket) return;
+			socket.close();
+			this.#failed(error.code ?? "", error.message);
+		});
+		socket.on("message", (data, from) =>
+			hear({
+				data,
+				from: { address: from.address, port: from.port },
+				address,
+				port,
+				answer: (said) => {
+					// What cannot be sent is lost, as datagrams are; without a callback it would be the socket's error.
+					if (this.#socket === socket)
+						socket.send(said, from.port, from.address, () => {});
+				},
+			}),
 		);
+		const opened = () => this.#become(null);
+		if (namespace)
+			socket.bind({ fd: bindUdpIn(namespace, address, port) }, opened);
+		else socket.bind({ address, port, exclusive: true }, opened);
+		return socket;
+	}
+
+	#failed(code: string, message: string): void {
+		const { address, port, clock } = this.#options;
+		this.#socket = undefined;
+		this.#cancel = clock.after(bindAgainMs, () => this.#open());
+		this.#become(explain(code, message, address, port));
 	}
 
 	#become(failure: string | null): void {
 		if (failure === this.#failure) return;
 		this.#failure = failure;
-		this.#options.changed();
+		this.#options.changed(failure);
 	}
 }
 
 function explain(
-	error: NodeJS.ErrnoException,
+	code: string,
+	message: string,
 	address: string,
 	port: number,
 ): string {
 	const where = `${address.includes(":") ? `[${address}]` : address}:${port}`;
-	switch (error.code) {
+	switch (code) {
 		case "EADDRINUSE":
 			return `${where} is in use by another process`;
 		case "EACCES":
+		case "EPERM":
 			return `this process may not open ${where}; ports below 1024 need privileges`;
 		case "EADDRNOTAVAIL":
 			return `this machine does not have the address ${address}`;
 		default:
-			return `${where}: ${error.message}`;
+			return `${where}: ${message}`;
 	}
 }

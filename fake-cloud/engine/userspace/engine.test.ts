@@ -83,7 +83,7 @@ describe("a change of configuration", () => {
 		const client = await talk(cloud);
 		cloud.set(balancer([], ["127.0.0.1"]));
 		expect(() => cloud.dial("203.0.113.1", 80)).toThrow(
-			"no listener on port 80",
+			"no tcp listener on port 80",
 		);
 		expect(await echoed(client)).toBe("x");
 		await clock.advance(5000);

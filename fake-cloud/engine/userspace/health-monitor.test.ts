@@ -28,6 +28,7 @@ function watch(
 	const monitor = new HealthMonitor(
 		{
 			port: 443,
+			transport: "tcp",
 			clock,
 			msPerSecond: 1000,
 			probe: async (address) => {

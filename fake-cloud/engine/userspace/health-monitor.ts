@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from "../../../operator/clock.ts";
+import type { Transport } from "../../store/listener-key.ts";
 import type { HealthCheck } from "../../store/records.ts";
 import type { TargetHealth } from "../engine.ts";
 import type { Probe, ProbeResult } from "./probe.ts";
@@ -6,6 +7,7 @@ import type { Probe, ProbeResult } from "./probe.ts";
 export interface HealthMonitorOptions {
 	/** The listener's. */
 	port: number;
+	transport: Transport;
 	clock: Clock;
 	probe: Probe;
 	/** Milliseconds that a second of a check's interval lasts. */
@@ -125,13 +127,15 @@ export class HealthMonitor {
 		failure?: ProbeResult,
 	): TargetHealth {
 		const { detail = null, message = null, httpStatus = null } = failure ?? {};
+		const { port, transport, clock } = this.#options;
 		return {
-			port: this.#options.port,
+			port,
+			transport,
 			status,
 			detail,
 			message,
 			httpStatus,
-			since: this.#options.clock.now(),
+			since: clock.now(),
 		};
 	}
 }

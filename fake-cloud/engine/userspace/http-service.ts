@@ -8,10 +8,9 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { Clock } from "../../../operator/clock.ts";
 import type { Service } from "../../store/records.ts";
 import type { Client, Counters } from "../engine.ts";
-import { open } from "./outlet.ts";
+import { type OutletOptions, open } from "./outlet.ts";
 import { proxyHeader } from "./proxy-protocol.ts";
 import { reset, splice } from "./splice.ts";
 
@@ -21,9 +20,7 @@ export interface HttpTarget {
 	counters: Counters;
 }
 
-export interface HttpServiceOptions {
-	clock: Clock;
-	connectMs: number;
+export interface HttpServiceOptions extends OutletOptions {
 	idleMs: number;
 	/** As it is now; undefined once it has been taken away. */
 	service(): Service | undefined;
@@ -170,7 +167,6 @@ export class HttpService {
 		incoming: IncomingMessage,
 		signal: AbortSignal,
 	): Promise<Exchange | undefined> {
-		const { clock, connectMs } = this.#options;
 		const service = this.#options.service();
 		if (!service) return undefined;
 		const asked = cookieOf(incoming, service);
@@ -183,10 +179,9 @@ export class HttpService {
 		for (const target of ordered) {
 			if (target.address === null) continue;
 			const outlet = await open(
-				clock,
+				this.#options,
 				target.address,
 				service.destination_port,
-				connectMs,
 				signal,
 			).catch(() => undefined);
 			if (!outlet) continue;

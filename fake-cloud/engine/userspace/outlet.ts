@@ -1,20 +1,29 @@
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Clock } from "../../../operator/clock.ts";
+import type { EngineNetwork } from "../network.ts";
+
+export interface OutletOptions {
+	clock: Clock;
+	network: Pick<EngineNetwork, "connect">;
+	/** A target that does not answer a SYN for so long is passed over. */
+	connectMs: number;
+}
 
 /**
  * Opens a connection to a target.
  *
- * Rejects when it is refused, takes longer than `limitMs`, or `signal` is aborted; nothing has been sent then.
+ * Rejects when it is refused, takes longer than `connectMs`, or `signal` is aborted; nothing has been sent then.
  */
 export function open(
-	clock: Clock,
+	{ clock, network, connectMs }: OutletOptions,
 	host: string,
 	port: number,
-	limitMs: number,
 	signal: AbortSignal,
 ): Promise<Socket> {
 	return new Promise((resolve, reject) => {
-		const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
+		const socket = network.connect({ host, port });
+		socket.allowHalfOpen = true;
+		socket.setNoDelay(true);
 		const settle = (error?: Error) => {
 			cancel();
 			signal.removeEventListener("abort", abort);
@@ -25,8 +34,8 @@ export function open(
 		};
 		const done = () => settle();
 		const abort = () => settle(new Error("the client has gone"));
-		const cancel = clock.after(limitMs, () =>
-			settle(new Error(`no connection within ${limitMs} ms`)),
+		const cancel = clock.after(connectMs, () =>
+			settle(new Error(`no connection within ${connectMs} ms`)),
 		);
 		socket.on("error", settle).on("connect", done);
 		if (signal.aborted) abort();

@@ -1,8 +1,10 @@
 import { type IncomingMessage, request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { connect } from "node:net";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import type { Clock } from "../../../operator/clock.ts";
 import type { HealthCheck, HealthCheckHttp } from "../../store/records.ts";
+import { type EngineNetwork, engineNetwork } from "../network.ts";
 
 /** Undefined when the target is well; else what failed, in Hetzner's word and for people. */
 export type ProbeResult =
@@ -21,8 +23,13 @@ const bodyLimit = 64 * 1024;
 /** How long a checked connection waits for the target to close it, too. */
 const lingerMs = 1_000;
 
+type Connect = EngineNetwork["connect"];
+
 /** Checks a target once, over the network. Rejects only when aborted. */
-export function networkProbe(clock: Clock): Probe {
+export function networkProbe(
+	clock: Clock,
+	{ connect }: Pick<EngineNetwork, "connect"> = engineNetwork(),
+): Probe {
 	return async (address, check, signal) => {
 		const limit = new AbortController();
 		const cancel = clock.after(check.timeout * 1000, () => limit.abort());
@@ -30,8 +37,8 @@ export function networkProbe(clock: Clock): Probe {
 		const where = `${address.includes(":") ? `[${address}]` : address}:${check.port}`;
 		try {
 			return await (check.protocol === "http" && check.http
-				? httpProbe(address, check.port, check.http, both)
-				: tcpProbe(address, check.port, both));
+				? httpProbe(connect, address, check.port, check.http, both)
+				: tcpProbe(connect, address, check.port, both));
 		} catch (error) {
 			signal.throwIfAborted();
 			const [detail, message] = limit.signal.aborted
@@ -48,12 +55,13 @@ export function networkProbe(clock: Clock): Probe {
 }
 
 function tcpProbe(
+	connect: Connect,
 	host: string,
 	port: number,
 	signal: AbortSignal,
 ): Promise<undefined> {
 	return new Promise((resolve, reject) => {
-		const socket = connect({ host, port, signal });
+		const socket = until(signal, connect({ host, port }));
 		socket.on("connect", () => {
 			// Closed, not reset: a target that greets its clients must not take a check for an error.
 			socket
@@ -67,28 +75,45 @@ function tcpProbe(
 	});
 }
 
+/** Destroys the socket when `signal` is aborted. */
+function until(signal: AbortSignal, socket: Socket): Socket {
+	const abort = () => socket.destroy(new Error("aborted"));
+	if (signal.aborted) abort();
+	signal.addEventListener("abort", abort, { once: true });
+	return socket.once("close", () => signal.removeEventListener("abort", abort));
+}
+
+function secured(socket: Socket): Duplex {
+	// What a health check reaches is named by address: no certificate can be for it.
+	const tls = connectTls({ socket, rejectUnauthorized: false });
+	socket.on("error", (error) => tls.destroy(error));
+	return tls;
+}
+
 async function httpProbe(
+	connect: Connect,
 	host: string,
 	port: number,
 	http: HealthCheckHttp,
 	signal: AbortSignal,
 ): Promise<ProbeResult> {
 	const response = await new Promise<IncomingMessage>((resolve, reject) => {
-		const send = http.tls ? httpsRequest : httpRequest;
 		const headers = {
 			...(http.domain && { Host: http.domain }),
 			Connection: "close",
 		};
-		// What a health check reaches is named by address: no certificate can be for it.
-		send(
+		httpRequest(
 			{
 				host,
 				port,
 				path: http.path,
 				headers,
 				signal,
-				agent: false,
-				rejectUnauthorized: false,
+				defaultPort: http.tls ? 443 : 80,
+				createConnection() {
+					const socket = until(signal, connect({ host, port }));
+					return http.tls ? secured(socket) : socket;
+				},
 			},
 			resolve,
 		)

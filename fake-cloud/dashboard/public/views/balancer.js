@@ -1,6 +1,7 @@
 /** @import { LiveBalancer, LiveListener } from "../../../api/live.ts" */
 import { useState } from "preact/hooks";
 import { addressAndPort, bytes, count, words } from "../format.js";
+import { listenerKey } from "../health.js";
 import { html } from "../html.js";
 import { serviceOf } from "../service.js";
 import { view } from "../store.js";
@@ -11,10 +12,10 @@ import { Targets } from "./targets.js";
 
 /** One balancer in full. @param {{ balancer: LiveBalancer }} props */
 export function Balancer({ balancer }) {
-	const [port, setPort] = useState(0);
+	const [chosen, choose] = useState("");
 	const service = serviceOf(balancer);
 	const listener =
-		balancer.listeners.find((one) => one.port === port) ??
+		balancer.listeners.find((one) => listenerKey(one) === chosen) ??
 		balancer.listeners[0];
 	return html`
 		<section class="card" aria-labelledby="balancer-title" data-balancer=${balancer.id}>
@@ -45,8 +46,8 @@ export function Balancer({ balancer }) {
 							<legend class="only-heard">Listener whose path is drawn</legend>
 							${balancer.listeners.map(
 								(one) => html`
-								<label key=${one.port}>
-									<input type="radio" name="path-port" value=${one.port} checked=${one.port === listener.port} onChange=${() => setPort(one.port)} />
+								<label key=${listenerKey(one)}>
+									<input type="radio" name="path-port" value=${listenerKey(one)} checked=${one === listener} onChange=${() => choose(listenerKey(one))} />
 									<span>${one.protocol} ${one.port}</span>
 								</label>
 							`,
@@ -74,7 +75,8 @@ const Fact = ({ name, children }) =>
 function TryIt({ balancer, listener }) {
 	const engine = view.value?.engine;
 	const address = balancer.addresses[0];
-	if (engine === undefined || address === undefined) return null;
+	const udp = listener.transport === "udp";
+	if (engine === undefined || address === undefined || udp) return null;
 	const door =
 		engine.reach === "dial" && engine.door !== null
 			? `-x socks5h://${engine.door} `

@@ -1,7 +1,7 @@
 /** @import { LiveBalancer } from "../../../api/live.ts" */
 import { useState } from "preact/hooks";
 import { count, some, words } from "../format.js";
-import { healthyTargets, overall } from "../health.js";
+import { healthyTargets, listenerKey, overall } from "../health.js";
 import { html } from "../html.js";
 import { serviceOf } from "../service.js";
 import { balancers, now, shown, view } from "../store.js";
@@ -84,7 +84,7 @@ function Row({ balancer }) {
 			</th>
 			<td>${all === 0 ? html`<span class="quiet">none</span>` : html`<${Chip} status=${overall(balancer)}>${healthy} of ${all} healthy<//>`}</td>
 			<td class="mono">${addresses.length > 0 ? addresses.map((one) => html`<div key=${one}>${one}</div>`) : html`<span class="quiet">none</span>`}</td>
-			<td class="mono">${balancer.listeners.length > 0 ? balancer.listeners.map((one) => html`<div key=${one.port}>${one.protocol} ${one.port}</div>`) : html`<span class="quiet">none</span>`}</td>
+			<td class="mono">${balancer.listeners.length > 0 ? balancer.listeners.map((one) => html`<div key=${listenerKey(one)}>${one.protocol} ${one.port}</div>`) : html`<span class="quiet">none</span>`}</td>
 			<td class="wide">${words(balancer.algorithm)}</td>
 			<td class="number">${count(balancer.counters.open)}</td>
 			<td class="wide"><${Spark} values=${perSecond(samples, "total", now.value, 60)} /></td>

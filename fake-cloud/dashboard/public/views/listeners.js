@@ -1,5 +1,6 @@
 /** @import { LiveBalancer, LiveListener } from "../../../api/live.ts" */
 import { bytes, count } from "../format.js";
+import { listenerKey } from "../health.js";
 import { html } from "../html.js";
 import { Chip, Scroll } from "./parts.js";
 
@@ -24,11 +25,12 @@ export const Listeners = ({ balancer }) => html`
 			<tbody>
 				${balancer.listeners.map(
 					(one) => html`
-					<tr key=${one.port}>
+					<tr key=${listenerKey(one)}>
 						<th scope="row" class="mono">${one.protocol} ${one.port}</th>
 						<td class="mono">${one.destinationPort}${one.proxyProtocol && html` <span class="tag">PROXY protocol</span>`}</td>
 						<td>
 							<${Chip} status=${one.state === "serving" ? "healthy" : "unhealthy"}>${one.state}<//>
+							<div class="quiet small">by ${one.engine}</div>
 							${one.reason && html`<div class="detail">${one.reason}</div>`}
 						</td>
 						<td class="prose">${checkText(one)}</td>

@@ -1,6 +1,6 @@
 /** @import { LiveBalancer } from "../../../api/live.ts" */
 import { bytes, count } from "../format.js";
-import { healthOn, targetName } from "../health.js";
+import { healthOn, listenerKey, portName, targetName } from "../health.js";
 import { html } from "../html.js";
 import { Health, Scroll } from "./parts.js";
 
@@ -17,7 +17,7 @@ export function Targets({ balancer }) {
 					<tr>
 						<th scope="col">Target</th>
 						<th scope="col">Address</th>
-						${listeners.map((one) => html`<th scope="col" key=${one.port}>Health on ${one.port}</th>`)}
+						${listeners.map((one) => html`<th scope="col" key=${listenerKey(one)}>Health on ${portName(one)}</th>`)}
 						<th scope="col" class="number">Open</th>
 						<th scope="col" class="number">Total</th>
 						<th scope="col" class="number">In</th>
@@ -34,7 +34,7 @@ export function Targets({ balancer }) {
 								${one.usePrivateAddress && html`<div class="quiet small">private network</div>`}
 								${one.problem !== null && html`<div class="detail">${one.problem}</div>`}
 							</td>
-							${listeners.map(({ port }) => html`<td key=${port} data-port=${port}><${Health} health=${healthOn(one, port)} /></td>`)}
+							${listeners.map((listener) => html`<td key=${listenerKey(listener)} data-port=${portName(listener)}><${Health} health=${healthOn(one, listener)} /></td>`)}
 							<td class="number">${count(one.counters.open)}</td>
 							<td class="number">${count(one.counters.total)}</td>
 							<td class="number">${bytes(one.counters.bytesIn)}</td>
