@@ -135,7 +135,8 @@ export class NockKubernetes {
 			if (value === null) delete noted[key];
 			else noted[key] = value;
 		next.metadata.annotations = noted;
-		next.status ??= {};
+		const { conditions: _, loadBalancer: __, ...plain } = patched ?? {};
+		next.status = { ...next.status, ...plain };
 		for (const condition of patched?.conditions ?? []) {
 			const others = (next.status.conditions ?? []).filter(
 				(each) => each.type !== condition.type,
