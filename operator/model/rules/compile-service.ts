@@ -1,0 +1,219 @@
+import type {
+	EndpointSlice,
+	IPFamily,
+	Service,
+	ServicePort,
+} from "../../api/core.ts";
+import { objectKey } from "../../api/meta.ts";
+import { canonicalSourceRanges } from "../addresses/cidr.ts";
+import { formatIp } from "../addresses/ip.ts";
+import { type ChosenEndpoints, chooseEndpoints } from "./choose-endpoints.ts";
+import {
+	type Backend,
+	type Frontend,
+	type FrontendKind,
+	frontendKey,
+	type HeldAddress,
+} from "./program.ts";
+import { familyOf, type RulesNode } from "./rules-node.ts";
+import { serviceAddresses } from "./service-addresses.ts";
+import {
+	endpointsKey,
+	isForeign,
+	type ServiceEndpoint,
+	type ServiceEndpoints,
+	serviceEndpoints,
+} from "./service-endpoints.ts";
+
+/** What one Service asks of one node, before others that want the same address and port are heard. */
+export interface CompiledService {
+	/** `namespace/name`. */
+	key: string;
+	/** metadata.creationTimestamp; "" where there is none, which counts as oldest. */
+	created: string;
+	/** Each address, protocol and port once. */
+	frontends: readonly Frontend[];
+	held: readonly HeldAddress[];
+	/** Local policy of a balanced Service: what the server at its healthCheckNodePort says. */
+	healthCheck?: HealthCheck;
+	/** One sentence each. */
+	problems: readonly string[];
+}
+
+export interface HealthCheck {
+	/** The healthCheckNodePort. */
+	port: number;
+	/** Ready endpoints on this node, by address: a pod with two ports is one. */
+	localEndpoints: number;
+}
+
+/** Default of spec.sessionAffinityConfig.clientIP.timeoutSeconds. Source: k8s.io/api/core/v1, DefaultClientIPServiceAffinitySeconds. */
+const defaultAffinitySeconds = 10_800;
+
+/**
+ * Compiles one Service for one node, with the semantics of kube-proxy 1.37. Undefined for what no rules are made for:
+ * headless, ExternalName, no ClusterIP yet, or another proxy's by label.
+ */
+export function compileService(
+	service: Service,
+	slices: Iterable<EndpointSlice>,
+	node: RulesNode,
+): CompiledService | undefined {
+	const { metadata, spec } = service;
+	if (spec.type === "ExternalName" || isForeign(metadata.labels))
+		return undefined;
+	if (spec.clusterIP === "None" || spec.clusterIPs?.[0] === "None")
+		return undefined;
+	const addresses = serviceAddresses(service);
+	if (addresses.clusterIPs.length === 0) return undefined;
+	const sources = canonicalSourceRanges(spec, metadata.annotations);
+	const endpoints = serviceEndpoints(slices, node.name);
+	const exposed =
+		spec.type === "NodePort" ||
+		spec.type === "LoadBalancer" ||
+		addresses.externalIPs.length > 0;
+	const externalLocal = exposed && spec.externalTrafficPolicy === "Local";
+	const frontends = new Map<string, Frontend>();
+	for (const family of new Set(addresses.clusterIPs.map((each) => each.family)))
+		for (const port of spec.ports ?? []) {
+			const chosen = chooseEndpoints(
+				endpoints.get(portKey(family, port)) ?? [],
+				node,
+			);
+			const add = (
+				kind: FrontendKind,
+				address: string,
+				number: number,
+				routing: Routing,
+			) => {
+				const frontend: Frontend = {
+					kind,
+					family,
+					address,
+					protocol: port.protocol ?? "TCP",
+					port: number,
+					service: objectKey(service),
+					portName: port.name ?? "",
+					...routing,
+					...affinity(service),
+				};
+				const { open, cidrs } = sources[family];
+				if (kind === "LoadBalancer" && !open) frontend.sourceRanges = cidrs;
+				const key = frontendKey(frontend);
+				// An address that is given twice is served once, as the first kind: only ingress addresses have source ranges.
+				if (!frontends.has(key)) frontends.set(key, frontend);
+			};
+			const external = externalLocal
+				? localRouting(chosen)
+				: clusterRouting(chosen);
+			for (const each of addresses.clusterIPs)
+				if (each.family === family)
+					add(
+						"ClusterIP",
+						formatIp(each),
+						port.port,
+						clusterIPRouting(chosen, spec.internalTrafficPolicy === "Local"),
+					);
+			if (port.nodePort)
+				for (const address of node.nodePortAddresses)
+					if (familyOf(address) === family)
+						add("NodePort", address, port.nodePort, external);
+			for (const each of addresses.ingress)
+				if (each.family === family)
+					add("LoadBalancer", formatIp(each), port.port, external);
+			for (const each of addresses.externalIPs)
+				if (each.family === family)
+					add("ExternalIP", formatIp(each), port.port, external);
+		}
+	const { healthCheckNodePort } = spec;
+	return {
+		key: objectKey(service),
+		created: metadata.creationTimestamp ?? "",
+		frontends: [...frontends.values()],
+		held: addresses.held,
+		...(spec.type === "LoadBalancer" && externalLocal && healthCheckNodePort
+			? {
+					healthCheck: {
+						port: healthCheckNodePort,
+						localEndpoints: localPods(service, endpoints),
+					},
+				}
+			: {}),
+		problems: [
+			...addresses.problems,
+			...sources.problems.map(
+				(problem) =>
+					`spec.loadBalancerSourceRanges: ${problem}; it admits nobody`,
+			),
+		],
+	};
+}
+
+type Routing = Pick<
+	Frontend,
+	"endpoints" | "internalEndpoints" | "whenEmpty" | "masquerade"
+>;
+
+function clusterIPRouting(chosen: ChosenEndpoints, local: boolean): Routing {
+	return {
+		endpoints: backends(local ? chosen.local : chosen.cluster),
+		whenEmpty: local && chosen.anywhere ? "drop" : "reject",
+		masquerade: "outside",
+	};
+}
+
+function clusterRouting(chosen: ChosenEndpoints): Routing {
+	return {
+		endpoints: backends(chosen.cluster),
+		whenEmpty: "reject",
+		masquerade: "always",
+	};
+}
+
+/**
+ * Policy Local: from outside only to this node's endpoints, which see the client's address. Pods and the node itself get
+ * what a way out to the balancer and back would give them: any endpoint.
+ */
+function localRouting(chosen: ChosenEndpoints): Routing {
+	const endpoints = backends(chosen.local);
+	const internal = backends(chosen.cluster);
+	const same =
+		internal.length === endpoints.length &&
+		internal.every(({ address, port }, slot) => {
+			const other = endpoints[slot];
+			return other?.address === address && other.port === port;
+		});
+	return {
+		endpoints,
+		...(same ? {} : { internalEndpoints: internal }),
+		whenEmpty: chosen.anywhere ? "drop" : "reject",
+		masquerade: "node",
+	};
+}
+
+function backends(endpoints: readonly ServiceEndpoint[]): Backend[] {
+	return endpoints.map(({ address, port, local }) => ({
+		address,
+		port,
+		local,
+	}));
+}
+
+function affinity({ spec }: Service): Pick<Frontend, "affinitySeconds"> {
+	if (spec.sessionAffinity !== "ClientIP") return {};
+	const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
+	return { affinitySeconds: seconds ?? defaultAffinitySeconds };
+}
+
+function portKey(family: IPFamily, port: ServicePort): string {
+	return endpointsKey(family, port.protocol ?? "TCP", port.name ?? "");
+}
+
+function localPods({ spec }: Service, endpoints: ServiceEndpoints): number {
+	const addresses = new Set<string>();
+	for (const port of spec.ports ?? [])
+		for (const family of ["IPv4", "IPv6"] as const)
+			for (const each of endpoints.get(portKey(family, port)) ?? [])
+				if (each.local && each.ready) addresses.add(each.address);
+	return addresses.size;
+}
