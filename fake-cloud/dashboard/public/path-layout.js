@@ -4,7 +4,7 @@ import { listenerKey } from "./health.js";
 /**
  * @typedef {object} Box
  * @property {string} id
- * @property {"address" | "listener" | "target" | "more"} kind
+ * @property {"address" | "listener" | "target" | "pod" | "more"} kind
  * @property {number} x
  * @property {number} y
  * @property {number} width
@@ -17,7 +17,7 @@ import { listenerKey } from "./health.js";
  * @typedef {object} Edge
  * @property {string} id
  * @property {string} d An SVG path.
- * @property {Hop | null} hop The target it leads to.
+ * @property {Hop | null} hop The target or pod it leads to.
  */
 
 /** @typedef {{ width: number, height: number, boxes: Box[], edges: Edge[] }} Drawing */
@@ -26,7 +26,8 @@ export const boxHeight = 46;
 const gap = 12;
 /** Narrower than this, the path runs down the page instead of across it. */
 const wideEnough = 600;
-/** More targets than these are left to the table. */
+const wideEnoughForPods = 720;
+/** More targets or pods than these are left to the tables. */
 const drawn = 8;
 
 /**
@@ -37,40 +38,44 @@ const drawn = 8;
  * @returns {Drawing}
  */
 export function layOut(path, width) {
-	return width >= wideEnough ? across(path, width) : down(path, width);
+	const enough = path.pods === null ? wideEnough : wideEnoughForPods;
+	return width >= enough ? across(path, width) : down(path, width);
 }
+
+/** Shares of the width that columns take, the spaces between them apart. */
+const shares = { nodes: [0.29, 0.31, 0.4], pods: [0.19, 0.21, 0.27, 0.33] };
 
 /** @param {Path} path @param {number} width @returns {Drawing} */
 function across(path, width) {
-	const space = Math.max(40, Math.min(110, width * 0.09));
-	const inner = width - 2 * space;
-	const widths = [inner * 0.29, inner * 0.31, inner * 0.4];
-	const [first = 0, second = 0, third = 0] = widths;
-	const entries = entriesOf(path);
-	const ends = endsOf(path);
-	const rows = Math.max(entries.length, ends.length, 1);
+	const share = path.pods === null ? shares.nodes : shares.pods;
+	const space = Math.max(
+		28,
+		Math.min(110, (width * 0.18) / (share.length - 1)),
+	);
+	const inner = width - space * (share.length - 1);
+	const columns = [entriesOf(path), [gateOf(path)], endsOf(path), podsOf(path)];
+	const rows = Math.max(...columns.map((column) => column.length));
 	const height = rows * boxHeight + (rows - 1) * gap;
-	const column = (
-		/** @type {Omit<Box, "x" | "y" | "width">[]} */ boxes,
-		/** @type {number} */ x,
-		/** @type {number} */ boxWidth,
-	) => {
-		const tall = boxes.length * boxHeight + (boxes.length - 1) * gap;
-		return boxes.map((box, i) => ({
-			...box,
-			x,
-			y: (height - tall) / 2 + i * (boxHeight + gap),
-			width: boxWidth,
-		}));
-	};
-	const left = column(entries, 0, first);
-	const [middle] = column([gateOf(path)], first + space, second);
-	const right = column(ends, first + second + 2 * space, third);
+	let x = 0;
+	const [left = [], [middle] = [], right = [], last = []] = share.map(
+		(part, index) => {
+			const boxes = columns[index] ?? [];
+			const tall = boxes.length * boxHeight + (boxes.length - 1) * gap;
+			const placed = boxes.map((box, i) => ({
+				...box,
+				x,
+				y: (height - tall) / 2 + i * (boxHeight + gap),
+				width: inner * part,
+			}));
+			x += inner * part + space;
+			return placed;
+		},
+	);
 	if (middle === undefined) return { width, height, boxes: [], edges: [] };
 	return {
 		width,
 		height,
-		boxes: [...left, middle, ...right],
+		boxes: [...left, middle, ...right, ...last],
 		edges: [
 			...left.map((box) => ({
 				id: box.id,
@@ -82,9 +87,25 @@ function across(path, width) {
 				d: curve(endOf(middle), startOf(box)),
 				hop: box.hop,
 			})),
+			...last.flatMap((pod) =>
+				right
+					.filter(({ hop }) => leadsTo(hop, pod.hop))
+					.map((node) => ({
+						id: `${node.id} ${pod.id}`,
+						d: curve(endOf(node), startOf(pod)),
+						hop: node.hop?.carries ? pod.hop : node.hop,
+					})),
+			),
 		],
 	};
 }
+
+/** @param {Hop | null} node @param {Hop | null} pod */
+const leadsTo = (node, pod) =>
+	node !== null &&
+	pod !== null &&
+	"from" in pod &&
+	/** @type {string[]} */ (pod.from).includes(node.key);
 
 /** @param {Path} path @param {number} width @returns {Drawing} */
 function down(path, width) {
@@ -101,12 +122,16 @@ function down(path, width) {
 	const middle = place(gateOf(path), 0);
 	y += gap;
 	const right = endsOf(path).map((box) => place(box, inset));
+	const ends = podsOf(path);
+	if (ends.length > 0) y += gap;
+	const pods = ends.map((box) => place(box, 2 * inset));
 	const last = left.at(-1);
+	const bottom = right.at(-1);
 	const trunk = inset / 2;
 	return {
 		width,
 		height: y - gap,
-		boxes: [...left, middle, ...right],
+		boxes: [...left, middle, ...right, ...pods],
 		edges: [
 			...(last
 				? [
@@ -119,12 +144,23 @@ function down(path, width) {
 				: []),
 			...right.map((box) => ({
 				id: box.id,
-				d: `M${trunk} ${middle.y + boxHeight}V${box.y + boxHeight / 2 - 8}q0 8 8 8H${inset}`,
+				d: branch(trunk, middle, box),
 				hop: box.hop,
 			})),
+			...(bottom
+				? pods.map((box) => ({
+						id: box.id,
+						d: branch(inset + trunk, bottom, box),
+						hop: box.hop,
+					}))
+				: []),
 		],
 	};
 }
+
+/** From below one box down a trunk and into the side of another. @param {number} trunk @param {Box} from @param {Box} to */
+const branch = (trunk, from, to) =>
+	`M${trunk} ${from.y + boxHeight}V${to.y + boxHeight / 2 - 8}q0 8 8 8H${to.x}`;
 
 /** @param {Path} path @returns {Omit<Box, "x" | "y" | "width">[]} */
 function entriesOf({ addresses }) {
@@ -171,21 +207,47 @@ function endsOf({ hops }) {
 				hop: null,
 			},
 		];
+	return shortened(hops, "target", "in the table of targets");
+}
+
+/** @param {Path} path @returns {Omit<Box, "x" | "y" | "width">[]} */
+function podsOf({ pods }) {
+	if (pods === null) return [];
+	if (pods.length === 0)
+		return [
+			{
+				id: "pod-none",
+				kind: "more",
+				title: "no pods",
+				note: "the selector matches none",
+				hop: null,
+			},
+		];
+	return shortened(pods, "pod", "in the table of Services");
+}
+
+/**
+ * @param {readonly Hop[]} hops
+ * @param {"target" | "pod"} kind
+ * @param {string} where
+ * @returns {Omit<Box, "x" | "y" | "width">[]}
+ */
+function shortened(hops, kind, where) {
 	const more = hops.length - drawn;
 	/** @type {Omit<Box, "x" | "y" | "width">[]} */
 	const boxes = hops.slice(0, drawn).map((hop) => ({
-		id: `target-${hop.key}`,
-		kind: "target",
+		id: `${kind}-${hop.key}`,
+		kind,
 		title: hop.name,
 		note: hop.to ?? hop.problem ?? "no address",
 		hop,
 	}));
 	if (more > 0)
 		boxes.push({
-			id: "target-more",
+			id: `${kind}-more`,
 			kind: "more",
 			title: `and ${more} more`,
-			note: "in the table of targets",
+			note: where,
 			hop: null,
 		});
 	return boxes;

@@ -1,5 +1,6 @@
 /**
  * @import { LiveBalancer, LiveHealth, LiveListener, LiveTarget } from "../../api/live.ts"
+ * @import { ServicePath } from "../services/service-path.ts"
  */
 import { addressAndPort } from "./format.js";
 import { healthOn, portName, targetName } from "./health.js";
@@ -10,9 +11,14 @@ import { healthOn, portName, targetName } from "./health.js";
  * @property {string} name
  * @property {string | null} to Address and port.
  * @property {LiveHealth["status"]} status
+ * @property {string} word The status in a word.
  * @property {string | null} problem
  * @property {boolean} carries New connections may go there.
  * @property {boolean} busy Connections are open.
+ */
+
+/**
+ * @typedef {Hop & { from: string[] }} PodHop A pod behind the nodes; `from` are the keys of the targets that lead there.
  */
 
 /**
@@ -20,6 +26,8 @@ import { healthOn, portName, targetName } from "./health.js";
  * @property {string[]} addresses
  * @property {LiveListener} listener
  * @property {Hop[]} hops Those that carry first.
+ * @property {PodHop[] | null} pods Null where nobody knows the cluster, or the balancer is no Service's.
+ * @property {boolean} ownPodsOnly A node hands packets to its own pods only.
  */
 
 /**
@@ -28,9 +36,10 @@ import { healthOn, portName, targetName } from "./health.js";
  *
  * @param {LiveBalancer} balancer
  * @param {LiveListener} listener
+ * @param {ServicePath | null} service What the balancer is for.
  * @returns {Path}
  */
-export function pathThrough(balancer, listener) {
+export function pathThrough(balancer, listener, service = null) {
 	const status = (/** @type {LiveTarget} */ target) =>
 		healthOn(target, listener)?.status ?? "unknown";
 	const reachable = balancer.targets.filter((one) => one.address !== null);
@@ -45,6 +54,7 @@ export function pathThrough(balancer, listener) {
 				? null
 				: addressAndPort(target.address, listener.destinationPort),
 		status: status(target),
+		word: status(target),
 		problem: target.problem,
 		carries:
 			listener.state === "serving" &&
@@ -57,16 +67,67 @@ export function pathThrough(balancer, listener) {
 		addresses: [...balancer.addresses, ...balancer.privateAddresses],
 		listener,
 		hops,
+		pods: podsBehind(hops, listener, service),
+		ownPodsOnly: service?.externalTrafficPolicy === "Local",
 	};
 }
 
 /**
- * The path in a sentence.
+ * @param {Hop[]} hops
+ * @param {LiveListener} listener
+ * @param {ServicePath | null} service
+ * @returns {PodHop[] | null}
+ */
+function podsBehind(hops, listener, service) {
+	const port = service?.ports.find(
+		(one) =>
+			one.nodePort === listener.destinationPort &&
+			one.protocol.toLowerCase() === listener.transport,
+	);
+	if (port === undefined) return null;
+	const own = service?.externalTrafficPolicy === "Local";
+	return port.endpoints.map((endpoint) => {
+		const to = addressAndPort(endpoint.address, endpoint.port);
+		const from = hops.filter((hop) => !own || hop.name === endpoint.node);
+		return {
+			key: to,
+			name: endpoint.pod ?? to,
+			to: endpoint.node === null ? to : `${to} on ${endpoint.node}`,
+			status: endpoint.state === "ready" ? "healthy" : "unhealthy",
+			word: endpoint.state,
+			problem: null,
+			carries: endpoint.state === "ready" && from.some((hop) => hop.carries),
+			busy: from.some((hop) => hop.busy),
+			from: from.map((hop) => hop.key),
+		};
+	});
+}
+
+/**
+ * The path in a sentence or two.
  *
  * @param {LiveBalancer} balancer
  * @param {Path} path
  */
-export function pathSentence(balancer, { addresses, listener, hops }) {
+export function pathSentence(balancer, path) {
+	return [nodesSentence(balancer, path), podsSentence(path)]
+		.filter(Boolean)
+		.join(" ");
+}
+
+/** @param {Path} path */
+function podsSentence({ hops, pods, ownPodsOnly }) {
+	if (pods === null || !hops.some((hop) => hop.carries)) return "";
+	const ready = pods.filter((pod) => pod.word === "ready").length;
+	if (ready === 0) return "No pod behind them is ready: nodes refuse.";
+	const some = `${ready} ready ${ready === 1 ? "pod" : "pods"}`;
+	return ownPodsOnly
+		? `Each node hands them to its own pods only; there are ${some}.`
+		: `Each node hands them to any of ${some}.`;
+}
+
+/** @param {LiveBalancer} balancer @param {Path} path */
+function nodesSentence(balancer, { addresses, listener, hops }) {
 	const where = `port ${portName(listener)}`;
 	if (listener.state === "failed")
 		return `The listener on ${where} could not be opened: ${listener.reason ?? "no reason given"}.`;

@@ -6,10 +6,11 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { html } from "../html.js";
 import { pathSentence, pathThrough } from "../path.js";
 import { boxHeight, fit, layOut } from "../path-layout.js";
+import { servicePathOf } from "../store.js";
 import { marks } from "./parts.js";
 
 /**
- * The way of a packet, drawn from the address to the nodes. The sentence below says the same, and so does the table of
+ * The way of a packet, drawn from the address to the nodes and, where the cluster is known, to the pods. The sentence below says the same, and so does the table of
  * targets; a screen reader gets the sentence.
  *
  * @param {{ balancer: LiveBalancer, listener: LiveListener }} props
@@ -25,7 +26,7 @@ export function PathOf({ balancer, listener }) {
 		observer.observe(element);
 		return () => observer.disconnect();
 	}, []);
-	const path = pathThrough(balancer, listener);
+	const path = pathThrough(balancer, listener, servicePathOf(balancer));
 	const drawing = layOut(path, width - 2);
 	return html`
 		<figure class="path" ref=${frame}>
@@ -59,11 +60,11 @@ function Line({ edge: { d, hop } }) {
 function Place({ box }) {
 	const { hop } = box;
 	const status = hop?.status;
-	const label = status === undefined ? "" : `${marks[status]} ${status}`;
+	const label = status === undefined ? "" : `${marks[status]} ${hop?.word}`;
 	const room = box.width - 24 - (label === "" ? 0 : label.length * 7 + 12);
 	return html`
 		<g class=${`box ${box.kind} ${status ?? ""}`} transform=${`translate(${box.x} ${box.y})`}>
-			<title>${[box.title, box.note, status].filter(Boolean).join(", ")}</title>
+			<title>${[box.title, box.note, hop?.word].filter(Boolean).join(", ")}</title>
 			<rect width=${box.width} height=${boxHeight} rx="8" />
 			<text class="title" x="12" y="20">${fit(box.title, room)}</text>
 			<text class="note" x="12" y="36">${fit(box.note, (box.width - 24) * 1.1)}</text>
