@@ -1,29 +1,36 @@
 import { createServer } from "node:https";
-import type { Socket } from "node:net";
+import type { Server } from "node:net";
 import type { Clock } from "../../operator/clock.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import type { Log } from "../../operator/log.ts";
-import { listen } from "../../operator/probes/listen.ts";
 import { issueCredentials } from "./certificate.ts";
-import { type Context, internalCall } from "./context.ts";
+import type { Context } from "./context.ts";
 import { customKinds } from "./crds/custom-kinds.ts";
 import { collectGarbage } from "./garbage.ts";
+import { Listeners } from "./listeners.ts";
 import { emptyNamespaces } from "./namespaces.ts";
 import { builtInKinds, Kinds } from "./kinds.ts";
-import { createObject } from "./writes.ts";
+import { type Advertised, populate } from "./populate.ts";
 import { type Connect, serve } from "./server.ts";
 import { ServiceAllocators } from "./services/allocate.ts";
 import { type Cidr, formatIp, parseCidr } from "./services/ip.ts";
 import { serviceStrategy } from "./services/strategy.ts";
 import { Store } from "./store.ts";
-import type { JsonObject } from "./schema/decode.ts";
-import { readObject } from "./body.ts";
 
 export interface ApiServerOptions {
 	/** Loopback unless somebody decides otherwise. */
 	host: string;
 	/** 0: any free port. */
 	port: number;
+	/**
+	 * Already listening, made by another process: taken instead of opening `host` and `port`, which then only name the
+	 * server to its clients. Connections are answered from this call on; `close` closes it.
+	 */
+	listener?: Server;
+	/** Further sockets that listen already, in whatever network namespace (`listenIn`). */
+	also?: readonly { fd: number }[];
+	/** Where the Service `kubernetes` leads; absent: it has no endpoints. */
+	advertise?: Advertised;
 	/** Further host names and addresses the certificate shall hold. */
 	names?: string[];
 	/** User names by bearer token; an admin token is always added. */
@@ -53,8 +60,6 @@ export interface ApiServer {
 	close(): Promise<void>;
 }
 
-const namespaces = ["default", "kube-node-lease", "kube-public", "kube-system"];
-
 /**
  * Starts a Kubernetes API server: objects in memory, HTTPS with a certificate of its own making. Throws ListenFailed if
  * the port is taken or the host is not this machine's.
@@ -63,16 +68,6 @@ export async function startApiServer(
 	options: ApiServerOptions,
 ): Promise<ApiServer> {
 	const { host, clock, random, log } = options;
-	const credentials = issueCredentials(
-		[
-			"localhost",
-			"127.0.0.1",
-			"::1",
-			...new Set([host, ...(options.names ?? [])]),
-		],
-		clock.now(),
-		random,
-	);
 	const serviceCidrs = cidrs(options.serviceCidrs ?? ["10.96.0.0/16"]);
 	const allocators = new ServiceAllocators({
 		serviceCidrs,
@@ -93,36 +88,58 @@ export async function startApiServer(
 		collectGarbage(context),
 		emptyNamespaces(context),
 	];
-	populate(context, options, serviceCidrs[0] as Cidr);
+	const [cidr] = serviceCidrs as [Cidr];
+	const serviceIp = formatIp(cidr.base + 1n, cidr.family);
+	const credentials = issueCredentials(
+		[
+			"localhost",
+			"127.0.0.1",
+			"::1",
+			...new Set([
+				...["", ".default", ".default.svc", ".default.svc.cluster.local"].map(
+					(end) => `kubernetes${end}`,
+				),
+				serviceIp,
+				host,
+				...(options.advertise ? [options.advertise.address] : []),
+				...(options.names ?? []),
+			]),
+		],
+		clock.now(),
+		random,
+	);
 
 	const adminToken = Buffer.from(random(24)).toString("hex");
 	const closing = new AbortController();
+	const populated = Promise.withResolvers<void>();
 	const server = createServer({ key: credentials.key, cert: credentials.cert });
-	const sockets = new Set<Socket>();
-	server.on("connection", (socket) => {
-		sockets.add(socket);
-		socket.on("close", () => sockets.delete(socket));
-	});
-	const port = await listen(server, host, options.port);
-	const authority = host.includes(":")
-		? `[${host}]:${port}`
-		: `${host}:${port}`;
-	const url = `https://${authority}`;
 	const tokens = new Map(Object.entries(options.tokens ?? {}));
 	tokens.set(adminToken, "fairlead:admin");
+	const serving = {
+		context,
+		tokens,
+		address: "",
+		connect: new Map(Object.entries(options.connect ?? {})),
+		closing: closing.signal,
+	};
 	server.on("request", (request, response) => {
-		void serve(
-			{
-				context,
-				tokens,
-				address: authority,
-				connect: new Map(Object.entries(options.connect ?? {})),
-				closing: closing.signal,
-			},
-			request,
-			response,
-		);
+		void populated.promise.then(() => serve(serving, request, response));
 	});
+	const listeners = await Listeners.open(options, (socket) =>
+		server.emit("connection", socket),
+	);
+	const { port } = listeners;
+	serving.address = host.includes(":")
+		? `[${host}]:${port}`
+		: `${host}:${port}`;
+	const url = `https://${serving.address}`;
+	populate(context, {
+		serviceIp,
+		port: options.advertise?.port ?? port,
+		advertise: options.advertise,
+		crds: options.crds ?? [],
+	});
+	populated.resolve();
 	return {
 		url,
 		ca: credentials.ca,
@@ -131,11 +148,7 @@ export async function startApiServer(
 		async close() {
 			for (const stop of undo) stop();
 			closing.abort();
-			await new Promise<void>((resolve) => {
-				server.close(() => resolve());
-				server.closeIdleConnections();
-				for (const socket of sockets) socket.destroySoon();
-			});
+			await listeners.close();
 		},
 	};
 }
@@ -150,54 +163,6 @@ function cidrs(texts: string[]) {
 			);
 		return cidr;
 	});
-}
-
-/** What every cluster has from its first second; the address the Service `kubernetes` leads to is for others to say. */
-function populate(
-	context: Context,
-	options: ApiServerOptions,
-	cidr: Cidr,
-): void {
-	const create = (
-		group: string,
-		plural: string,
-		object: JsonObject,
-		namespace?: string,
-	) => {
-		const kind = context.kinds.find(group, "v1", plural);
-		if (!kind) throw new Error(`no kind ${plural}.${group}`);
-		createObject(
-			context,
-			{
-				...internalCall(kind, "create", namespace, undefined),
-				userAgent: "kube-apiserver",
-			},
-			readObject(kind, object, "Strict", () => {}),
-		);
-	};
-	for (const name of namespaces)
-		create("", "namespaces", { metadata: { name } });
-	create(
-		"",
-		"services",
-		{
-			metadata: {
-				name: "kubernetes",
-				labels: { component: "apiserver", provider: "kubernetes" },
-			},
-			spec: {
-				clusterIP: formatIp(cidr.base + 1n, cidr.family),
-				ports: [{ name: "https", port: 443, targetPort: options.port || 6443 }],
-			},
-		},
-		"default",
-	);
-	for (const crd of options.crds ?? [])
-		create(
-			"apiextensions.k8s.io",
-			"customresourcedefinitions",
-			crd as JsonObject,
-		);
 }
 
 function kubeconfig(server: string, ca: string, token: string): string {
