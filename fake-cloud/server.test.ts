@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -304,4 +304,25 @@ test("closing twice is closing once", async () => {
 	const cloud = await testCloud();
 	await Promise.all([cloud.close(), cloud.close()]);
 	await expect(fetch(cloud.url)).rejects.toThrow();
+});
+
+test("API and door may be open already; closing the cloud closes them, idle connections and all", async () => {
+	const [api, door] = [createServer(), createServer()];
+	for (const each of [api, door]) {
+		each.listen(0, "127.0.0.1");
+		await once(each, "listening");
+	}
+	const cloud = await testCloud({ listeners: { api, door } });
+	expect(cloud.port).toBe((api.address() as AddressInfo).port);
+	expect(cloud.door).toBe(`127.0.0.1:${(door.address() as AddressInfo).port}`);
+	// Kept alive: an idle connection stays.
+	expect((await cloud.ask("GET", "/locations")).status).toBe(200);
+	const idle = connect(Number(cloud.door?.split(":")[1]), "127.0.0.1");
+	idle.on("error", () => {});
+	await once(idle, "connect");
+	await cloud.close();
+	await expect(fetch(cloud.url)).rejects.toThrow();
+	await expect(
+		testCloud({ listeners: { api: createServer() } }),
+	).rejects.toMatchObject({ code: "ListenFailed" });
 });

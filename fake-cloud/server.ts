@@ -1,9 +1,11 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer, type Server as HttpServer } from "node:http";
+import type { Server } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../operator/clock.ts";
 import type { Log } from "../operator/log.ts";
 import { listen } from "../operator/probes/listen.ts";
+import { adopt } from "./adopt.ts";
 import { Actions } from "./api/actions.ts";
 import { createApp } from "./api/app.ts";
 import { keepInSync } from "./api/engine-sync.ts";
@@ -19,8 +21,9 @@ import { v1 } from "./api/v1.ts";
 import type { Explain } from "./dashboard/pending.ts";
 import type { ServiceFeed } from "./dashboard/services/service-feed.ts";
 import { dashboard } from "./dashboard/router.ts";
-import { openDoor } from "./engine/door.ts";
+import { type DoorOptions, openDoor } from "./engine/door.ts";
 import type { Client, Engine } from "./engine/engine.ts";
+import type { EngineNetwork } from "./engine/network.ts";
 import { UserspaceEngine } from "./engine/userspace/engine.ts";
 import { Faults } from "./faults/faults.ts";
 import { addressRange, contains } from "./store/address-range.ts";
@@ -43,6 +46,12 @@ export interface FakeCloudOptions {
 	listen?: boolean;
 	/** Port of the SOCKS5 door to the balancers' addresses, on `host`'s loopback; absent or 0: any free one; false: no door. */
 	doorPort?: number | false;
+	/** Listeners that are open already, in place of `host`, `port` and `doorPort`; closing the cloud closes them. */
+	listeners?: { api?: Server; door?: Server };
+	/** Where the door's clients get that ask for a name, or an address that no balancer has; absent: nowhere. */
+	dialOther?: DoorOptions["dialOther"];
+	/** Where connections to targets and checks of them come from, and balancers' addresses are; absent: this machine. */
+	network?: Partial<EngineNetwork>;
 	/** Milliseconds from an action's start to its end; absent: 200. */
 	actionMs?: number;
 	/** How many times faster than said health checks come round; absent: 1. */
@@ -128,6 +137,7 @@ export async function startFakeCloud(
 			log,
 			listen: options.listen ?? false,
 			msPerSecond: 1000 / (options.healthCheckSpeed ?? 1),
+			...(options.network && { network: options.network }),
 			changed: (id) => feed?.onChanged(id),
 			counted: (id) => feed?.onCounted(id),
 		});
@@ -184,6 +194,9 @@ export async function startFakeCloud(
 		if (options.doorPort !== false) {
 			const opened = await openDoor({
 				clock,
+				log,
+				listener: options.listeners?.door,
+				dialOther: options.dialOther,
 				host: "127.0.0.1",
 				port: options.doorPort ?? 0,
 				dial: (address, port, client) => engine.dial(address, port, client),
@@ -195,15 +208,18 @@ export async function startFakeCloud(
 			door = opened.address;
 		}
 		const server = createServer(app);
-		const port = await listen(server, host, options.port ?? 0);
+		const given = options.listeners?.api;
+		const at = given
+			? await adopt(server, given)
+			: { host, port: await listen(server, host, options.port ?? 0) };
 		undo.push(() => {
 			live.endStreams();
 			return stop(server, clock);
 		});
 		actions.resume();
 		return {
-			url: `http://${host.includes(":") ? `[${host}]` : host}:${port}`,
-			port,
+			url: `http://${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`,
+			port: at.port,
 			door,
 			engine,
 			state: () => live.state(),
@@ -222,7 +238,7 @@ export async function startFakeCloud(
 }
 
 /** Requests under way are answered. */
-async function stop(server: Server, clock: Clock): Promise<void> {
+async function stop(server: HttpServer, clock: Clock): Promise<void> {
 	const closed = once(server, "close");
 	server.close();
 	const cancel = clock.after(lastAnswersMs, () => server.closeAllConnections());

@@ -6,6 +6,7 @@ import { systemClock } from "../../operator/clock.ts";
 import { readAll } from "../../test/support/read-all.ts";
 import { type Door, openDoor } from "./door.ts";
 import { DialError } from "./engine.ts";
+import { quietLog } from "../../test/support/quiet-log.ts";
 import { connectionPair } from "./userspace/pair.ts";
 
 /** The far ends of what was dialled, and where to. */
@@ -16,6 +17,7 @@ beforeEach(async () => {
 	dialled = [];
 	door = await openDoor({
 		clock: systemClock,
+		log: quietLog(),
 		host: "127.0.0.1",
 		port: 0,
 		serves: (address) =>
@@ -112,6 +114,104 @@ test.each<[string, number[], number]>([
 	},
 );
 
+/** A connection of which an end may be cut. */
+function pair(): [Duplex, Duplex] {
+	const ends = connectionPair();
+	for (const end of ends) end.on("error", () => {});
+	return ends;
+}
+
+/** The reply's code. */
+async function ask(client: Socket, request: number[]): Promise<number> {
+	client.write(Buffer.from([...greeting, ...request]));
+	let answer = Buffer.alloc(0);
+	while (answer.length < 12)
+		answer = Buffer.concat([answer, (await once(client, "data"))[0] as Buffer]);
+	return answer[3] as number;
+}
+
+describe("a door that leads elsewhere, too", () => {
+	let asked: string[];
+	let far: Duplex | undefined;
+	beforeEach(async () => {
+		await door.close();
+		asked = [];
+		door = await openDoor({
+			clock: systemClock,
+			log: quietLog(),
+			host: "127.0.0.1",
+			port: 0,
+			serves: (address) => address.startsWith("203.0.113."),
+			dial(address) {
+				if (address.endsWith(".1")) return pair()[0];
+				throw new DialError("EHOSTUNREACH", "nobody");
+			},
+			async dialOther(host, port) {
+				asked.push(`${host} ${port}`);
+				if (host === "refused")
+					throw Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+				if (host === "broken") throw new Error("broken");
+				if (host === "127.0.0.1") return connect(1, host);
+				const [near, end] = pair();
+				far = end;
+				return near;
+			},
+		});
+	});
+
+	test.each<[string, number[], number, string[]]>([
+		["a balancer itself", v4(1), 0, []],
+		["an address no balancer has", v4(2), 0, ["203.0.113.2 80"]],
+		["a name", named("web.default"), 0, ["web.default 80"]],
+		["what is refused there", named("refused"), 5, ["refused 80"]],
+		["what fails there", named("broken"), 1, ["broken 80"]],
+		[
+			"what turns out to refuse when it is being opened",
+			[5, 1, 0, 1, 127, 0, 0, 1, 0, 1],
+			5,
+			["127.0.0.1 1"],
+		],
+	])("reaches %s", async (_, request, code, others) => {
+		const client = knock();
+		expect(await ask(client, request)).toBe(code);
+		expect(asked).toEqual(others);
+		client.destroy();
+	});
+
+	test("carries bytes both ways", async () => {
+		const client = knock();
+		await ask(client, named("web.default"));
+		client.end("hello");
+		expect(String(await readAll(far as Duplex))).toBe("hello");
+		far?.end("bye");
+		expect(String(await readAll(client))).toBe("bye");
+	});
+});
+
+test("a door may be open already, and is closed with the rest", async () => {
+	const opened = createServer().listen(0, "127.0.0.1");
+	await once(opened, "listening");
+	const { port } = opened.address() as { port: number };
+	const other = await openDoor({
+		clock: systemClock,
+		log: quietLog(),
+		host: "192.0.2.1",
+		port: 9,
+		listener: opened,
+		serves: () => true,
+		dial: () => pair()[0],
+	});
+	expect(other.address).toBe(`127.0.0.1:${port}`);
+	const client = connect(port, "127.0.0.1").on("error", () => {});
+	expect(await ask(client, v4(1))).toBe(0);
+	await other.close();
+	const late = connect(port, "127.0.0.1");
+	expect((await once(late, "error"))[0]).toMatchObject({
+		code: "ECONNREFUSED",
+	});
+	opened.close();
+});
+
 test("who insists on a password is refused, and who speaks no SOCKS5 is cut off", async () => {
 	const insisting = knock();
 	insisting.write(Buffer.from([5, 1, 2]));
@@ -172,10 +272,11 @@ test("a door that is taken is refused by name", async () => {
 	const { port } = taken.address() as { port: number };
 	const open = openDoor({
 		clock: systemClock,
+		log: quietLog(),
 		host: "127.0.0.1",
 		port,
 		serves: () => false,
-		dial: () => connectionPair()[0],
+		dial: () => pair()[0],
 	});
 	await expect(open).rejects.toMatchObject({
 		code: "ListenFailed",

@@ -1,22 +1,34 @@
-import { createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
+import { createServer, type Server, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../../operator/clock.ts";
 import { FairleadError } from "../../operator/errors.ts";
+import type { Log } from "../../operator/log.ts";
+import { adopt, type ListeningAt } from "../adopt.ts";
 import { canonicalAddress } from "../store/address-range.ts";
 import { type Client, DialError } from "./engine.ts";
 import { splice } from "./userspace/splice.ts";
 
 export interface DoorOptions {
 	clock: Clock;
+	log: Log;
 	/** Loopback. */
 	host: string;
 	/** 0: any free one. */
 	port: number;
+	/** Open already, in place of `host` and `port`. */
+	listener?: Server | undefined;
 	/** @throws DialError */
-	dial(address: string, port: number, client: Client): Duplex;
-	/** Whether balancers may have such an address; others are refused as not allowed. */
-	serves(address: string): boolean;
+	dial: (address: string, port: number, client: Client) => Duplex;
+	/** Whether balancers may have such an address. */
+	serves: (address: string) => boolean;
+	/**
+	 * Where everything else goes that is asked for: names, and addresses that no balancer has; absent: it is refused. An
+	 * error with a code of connect(2) is told to the client.
+	 */
+	dialOther?:
+		| ((host: string, port: number) => Duplex | Promise<Duplex>)
+		| undefined;
 }
 
 export interface Door {
@@ -28,7 +40,9 @@ export interface Door {
 /** Reply codes of RFC 1928, 6. */
 const reply = {
 	ok: 0,
+	failure: 1,
 	notAllowed: 2,
+	networkUnreachable: 3,
 	unreachable: 4,
 	refused: 5,
 	commandUnknown: 7,
@@ -40,7 +54,7 @@ const noneAcceptable = 0xff;
 
 /**
  * The way to the balancers' addresses for programs on this machine: a SOCKS5 proxy (RFC 1928) without authentication
- * that connects to balancers and to nothing else.
+ * that connects to balancers and, unless `dialOther` says more, to nothing else.
  *
  * @throws FairleadError ListenFailed
  */
@@ -54,9 +68,11 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
 			greet(socket, options);
 		},
 	);
-	const port = await listen(server, options);
+	const { host, port } = options.listener
+		? await adopt(server, options.listener)
+		: await listen(server, options);
 	return {
-		address: `${options.host}:${port}`,
+		address: `${host}:${port}`,
 		async close() {
 			const closed = once(server, "close");
 			server.close();
@@ -69,7 +85,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
 async function listen(
 	server: Server,
 	{ host, port }: DoorOptions,
-): Promise<number> {
+): Promise<ListeningAt> {
 	server.listen({ host, port });
 	try {
 		await once(server, "listening");
@@ -80,7 +96,7 @@ async function listen(
 			{ cause },
 		);
 	}
-	return (server.address() as { port: number }).port;
+	return { host, port: (server.address() as { port: number }).port };
 }
 
 /** Reads greeting and request, however they are cut into pieces; whatever follows belongs to the connection. */
@@ -103,7 +119,10 @@ function greet(socket: Socket, options: DoorOptions): void {
 		if (request === undefined) return;
 		socket.off("data", read).off("end", giveUp).pause();
 		if ("code" in request) return refuse(socket, request.code);
-		connect(socket, request, options);
+		connect(socket, request, options).catch((error: unknown) => {
+			options.log.error({ err: error }, "the door could not answer");
+			socket.destroy();
+		});
 	};
 	const giveUp = () => socket.destroy();
 	socket.on("data", read).on("end", giveUp);
@@ -143,32 +162,75 @@ function parseRequest(input: Buffer): Request | { code: number } | undefined {
 	};
 }
 
-function connect(
+async function connect(
 	socket: Socket,
-	{ host, port, rest }: Request,
+	request: Request,
 	options: DoorOptions,
-): void {
-	const address = canonicalAddress(host);
-	// A name is nobody's address here: whoever knows it resolves it first.
-	if (address === undefined) return refuse(socket, reply.unreachable);
-	if (!options.serves(address)) return refuse(socket, reply.notAllowed);
+): Promise<void> {
 	let inside: Duplex;
 	try {
-		inside = options.dial(address, port, {
-			address: socket.remoteAddress ?? "",
-			port: socket.remotePort ?? 0,
-		});
+		inside = await reach(socket, request, options);
 	} catch (error) {
-		if (!(error instanceof DialError)) throw error;
-		return refuse(
-			socket,
-			error.code === "ECONNREFUSED" ? reply.refused : reply.unreachable,
-		);
+		return refuse(socket, codeFor(error, options.log));
 	}
+	if (socket.destroyed) return void inside.destroy();
 	answer(socket, reply.ok);
-	if (rest.length > 0) inside.write(rest);
+	if (request.rest.length > 0) inside.write(request.rest);
 	splice(socket, inside, { clock: options.clock });
 	socket.resume();
+}
+
+/** Refused as one of RFC 1928's codes. */
+class NotAllowed extends Error {}
+
+async function reach(
+	socket: Socket,
+	{ host, port }: Request,
+	{ dial, dialOther, serves }: DoorOptions,
+): Promise<Duplex> {
+	const address = canonicalAddress(host);
+	if (address !== undefined && serves(address))
+		try {
+			return await opened(
+				dial(address, port, {
+					address: socket.remoteAddress ?? "",
+					port: socket.remotePort ?? 0,
+				}),
+			);
+		} catch (error) {
+			const nobody =
+				error instanceof DialError && error.code === "EHOSTUNREACH";
+			if (!nobody || !dialOther) throw error;
+		}
+	if (dialOther) return opened(await dialOther(address ?? host, port));
+	if (address !== undefined) throw new NotAllowed();
+	// A name is nobody's address here: whoever knows it resolves it first.
+	throw new DialError("EHOSTUNREACH", `nobody here knows ${host}`);
+}
+
+/** Resolves once bytes can go over it. */
+async function opened(stream: Duplex): Promise<Duplex> {
+	if (!(stream instanceof Socket)) return stream;
+	stream.allowHalfOpen = true;
+	if (stream.connecting) await once(stream, "connect");
+	return stream;
+}
+
+function codeFor(error: unknown, log: Log): number {
+	if (error instanceof NotAllowed) return reply.notAllowed;
+	switch ((error as NodeJS.ErrnoException).code) {
+		case "ECONNREFUSED":
+			return reply.refused;
+		case "ENETUNREACH":
+			return reply.networkUnreachable;
+		case "EHOSTUNREACH":
+		case "ETIMEDOUT":
+		case "ENOTFOUND":
+			return reply.unreachable;
+		default:
+			log.error({ err: error }, "a client of the door could not be served");
+			return reply.failure;
+	}
 }
 
 function refuse(socket: Socket, code: number): void {
