@@ -57,13 +57,25 @@ export interface Service extends KubeObject {
 export interface Node extends KubeObject {
 	spec?: {
 		providerID?: string;
+		podCIDR?: string;
 		podCIDRs?: string[];
 		taints?: { key: string; value?: string; effect: string }[];
 		unschedulable?: boolean;
 	};
 	status?: {
 		addresses?: { type: string; address: string }[];
-		conditions?: { type: string; status: string }[];
+		conditions?: {
+			type: string;
+			status: string;
+			reason?: string;
+			message?: string;
+			lastHeartbeatTime?: string;
+			lastTransitionTime?: string;
+		}[];
+		/** Quantities by resource. */
+		capacity?: Record<string, string>;
+		allocatable?: Record<string, string>;
+		nodeInfo?: Record<string, string>;
 	};
 }
 
@@ -85,7 +97,12 @@ export interface Endpoint {
 export interface EndpointSlice extends KubeObject {
 	addressType: "IPv4" | "IPv6" | "FQDN";
 	endpoints?: Endpoint[];
-	ports?: { name?: string; protocol?: Protocol; port?: number }[];
+	ports?: {
+		name?: string;
+		protocol?: Protocol;
+		port?: number;
+		appProtocol?: string;
+	}[];
 }
 
 export interface ContainerPort {

@@ -2,6 +2,8 @@
 export interface ObjectMeta {
 	name: string;
 	namespace?: string;
+	/** What a name was made from. */
+	generateName?: string;
 	uid?: string;
 	resourceVersion?: string;
 	generation?: number;
@@ -19,6 +21,9 @@ export interface OwnerReference {
 	kind: string;
 	name: string;
 	uid: string;
+	/** At most one owner is the object's controller. */
+	controller?: boolean;
+	blockOwnerDeletion?: boolean;
 }
 
 export interface KubeObject {
