@@ -1,4 +1,5 @@
 import type { Explain } from "../../fake-cloud/dashboard/pending.ts";
+import type { ServiceFeed } from "../../fake-cloud/dashboard/services/service-feed.ts";
 import { type FakeCloud, startFakeCloud } from "../../fake-cloud/server.ts";
 import { systemClock } from "../../operator/clock.ts";
 import { quietLog } from "../support/quiet-log.ts";
@@ -7,7 +8,12 @@ const token = "browser";
 
 /** The real fake cloud with its dashboard; health checks come round in a twentieth of their time. */
 export const startCloud = (
-	options: { dataDir?: string; port?: number; explain?: Explain } = {},
+	options: {
+		dataDir?: string;
+		port?: number;
+		explain?: Explain;
+		services?: ServiceFeed;
+	} = {},
 ): Promise<FakeCloud> =>
 	startFakeCloud({
 		dataDir: options.dataDir ?? ":memory:",
@@ -16,6 +22,7 @@ export const startCloud = (
 		actionMs: 20,
 		healthCheckSpeed: 20,
 		...(options.explain && { explain: options.explain }),
+		...(options.services && { services: options.services }),
 		clock: systemClock,
 		random: Math.random,
 		log: quietLog(),
