@@ -12,6 +12,9 @@ export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
+export const CLONE_NEWUTS = 0x04000000;
+export const CLONE_NEWIPC = 0x08000000;
+export const CLONE_NEWPID = 0x20000000;
 export const CLONE_NEWNET = 0x40000000;
 
 /** The calls that Node has no door to. Each is synchronous, answers as in C, and leaves its errno for `failure`. */
@@ -28,9 +31,12 @@ export interface Libc {
 	): number;
 	send(fd: number, data: Uint8Array, length: number, flags: number): number;
 	recv(fd: number, into: Uint8Array, length: number, flags: number): number;
+	/** `into` receives the end to read from and the end to write to. */
+	pipe2(into: Int32Array, flags: number): number;
 	close(fd: number): number;
 	unshare(flags: number): number;
 	setns(fd: number, type: number): number;
+	sethostname(name: string, length: number): number;
 	errno(): number;
 }
 
@@ -64,9 +70,11 @@ function load(): Libc {
 		),
 		send: library.func("long send(int, const uint8_t *, size_t, int)"),
 		recv: library.func("long recv(int, _Out_ uint8_t *, size_t, int)"),
+		pipe2: library.func("int pipe2(_Out_ int32_t *, int)"),
 		close: library.func("int close(int)"),
 		unshare: library.func("int unshare(int)"),
 		setns: library.func("int setns(int, int)"),
+		sethostname: library.func("int sethostname(const char *, size_t)"),
 		errno: () => koffi.errno(),
 	} as unknown as Libc;
 }
