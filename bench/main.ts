@@ -21,6 +21,7 @@ const benches: Record<
 	string,
 	() => Promise<{ bench: (options: BenchOptions) => Promise<BenchResult> }>
 > = {
+	controller: () => import("./controller.ts"),
 	sandbox: () => import("./sandbox.ts"),
 };
 

@@ -1,0 +1,161 @@
+import type { KubeObject } from "../operator/api/meta.ts";
+import {
+	type KubeClient,
+	type Resource,
+	resources,
+} from "../operator/cluster/kube.ts";
+import { allocatorFigures } from "./controller/allocator.ts";
+import {
+	benchService,
+	className,
+	createServices,
+	startBenchCluster,
+} from "./controller/cluster.ts";
+import { statusFloor } from "./controller/floor.ts";
+import { IngressWatch } from "./controller/ingress-watch.ts";
+import { ControllerProcess } from "./controller/process.ts";
+import type { BenchOptions, BenchResult } from "./main.ts";
+
+const ours = `fairlead.dev/${className}`;
+
+/**
+ * Services of class `Static` that wait, and a controller that starts cold, on a real kube-apiserver. The clock ends at the
+ * watcher's last ingress; what the API server itself needs to take as many statuses is measured beside it.
+ */
+export async function bench({
+	quick,
+	progress,
+}: BenchOptions): Promise<BenchResult> {
+	const count = quick ? 500 : 5_000;
+	const small = await coldStart(count, quick ? 50 : 500, progress);
+	const large = await coldStart(2 * count, 0, progress);
+	const { fillMs, failUs } = allocatorFigures();
+	return {
+		figures: {
+			cold_5000_s: small.coldSeconds,
+			floor_5000_s: small.floorSeconds,
+			cold_over_floor: small.coldSeconds / small.floorSeconds,
+			floor_writes_per_s: count / small.floorSeconds,
+			cold_10000_over_5000: large.coldSeconds / small.coldSeconds,
+			cpu_s_5000: small.cpuSeconds,
+			rss_mb_5000: small.peakMb,
+			events_dropped: small.eventsDropped,
+			one_p50_ms: small.oneP50,
+			one_p99_ms: small.oneP99,
+			restart_writes: small.restartWrites,
+			alloc_fill_65536_ms: fillMs,
+			alloc_fail_full_us: failUs,
+		},
+		notes: [
+			`${count} and ${2 * count} Services of two ports; rss_mb is the peak; one_p99 of ${small.ones} creations, one after another`,
+		],
+	};
+}
+
+interface ColdStart {
+	coldSeconds: number;
+	floorSeconds: number;
+	cpuSeconds: number;
+	peakMb: number;
+	eventsDropped: number;
+	ones: number;
+	oneP50: number;
+	oneP99: number;
+	restartWrites: number;
+}
+
+async function coldStart(
+	count: number,
+	ones: number,
+	progress: (line: string) => void,
+): Promise<ColdStart> {
+	const world = await startBenchCluster();
+	const { cluster, client } = world;
+	const watch = new IngressWatch(client);
+	try {
+		await createServices(client, "s", count, ours);
+		progress(`${count} Services wait`);
+		const floorSeconds = await statusFloor(cluster, client);
+		progress(`their statuses alone: ${floorSeconds.toFixed(2)} s`);
+		await watch.start();
+		const began = performance.now();
+		let controller = new ControllerProcess(cluster.kubeconfigPath);
+		try {
+			await watch.count(count);
+			const coldSeconds = (performance.now() - began) / 1000;
+			const { cpuSeconds, peakMb } = controller.used();
+			progress(`served cold in ${coldSeconds.toFixed(2)} s`);
+			if (watch.doubles() > 0) throw new Error("an address was given twice");
+			const latencies: number[] = [];
+			for (let one = 0; one < ones; one++) {
+				const asked = performance.now();
+				await client.create(
+					resources.services,
+					benchService(`one${one}`, ours),
+				);
+				await watch.has(`one${one}`);
+				latencies.push(performance.now() - asked);
+			}
+			latencies.sort((a, b) => a - b);
+			const eventsDropped = await controller.metric(
+				"fairlead_controller_events_dropped",
+			);
+			await quiet(controller);
+			await controller.stop();
+			const before = await versions(client);
+			controller = new ControllerProcess(cluster.kubeconfigPath);
+			await controller.leads();
+			await quiet(controller);
+			const after = await versions(client);
+			return {
+				coldSeconds,
+				floorSeconds,
+				cpuSeconds,
+				peakMb,
+				eventsDropped,
+				ones,
+				oneP50: latencies[Math.floor(ones / 2)] ?? Number.NaN,
+				oneP99: latencies[Math.floor(ones * 0.99)] ?? Number.NaN,
+				restartWrites: [...after].filter(
+					([key, version]) => before.get(key) !== version,
+				).length,
+			};
+		} finally {
+			await controller.stop();
+		}
+	} finally {
+		await watch.stop();
+		await world.close();
+	}
+}
+
+/** Of every object the controller could write; a write shows as a new one. Leases apart. */
+async function versions(client: KubeClient): Promise<Map<string, string>> {
+	const found = new Map<string, string>();
+	const kinds: Resource[] = [
+		resources.services,
+		resources.events,
+		resources.addressPools,
+		resources.balancerClasses,
+	];
+	for (const resource of kinds) {
+		const { items } = await client.list<KubeObject>(resource);
+		for (const { metadata } of items)
+			found.set(
+				`${resource.plural}/${metadata.uid}`,
+				metadata.resourceVersion ?? "",
+			);
+	}
+	return found;
+}
+
+/** Resolves when the controller has looked at everything: its queue stays empty. */
+async function quiet(controller: ControllerProcess): Promise<void> {
+	let empty = 0;
+	while (empty < 20) {
+		const depth = await controller.metric("fairlead_controller_queue_depth");
+		const services = await controller.metric("fairlead_controller_services");
+		empty = depth === 0 && services > 0 ? empty + 1 : 0;
+		await new Promise((resolve) => setTimeout(resolve, 100));
+	}
+}

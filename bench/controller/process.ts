@@ -1,0 +1,56 @@
+import { readFileSync } from "node:fs";
+import { Fairlead } from "../../test/support/fairlead.ts";
+
+/** Clock ticks of /proc/PID/stat; every Linux that Node runs on has 100. */
+const ticksPerSecond = 100;
+
+/** The controller as users run it, with leader election. */
+export class ControllerProcess {
+	readonly #fairlead: Fairlead;
+
+	constructor(kubeconfigPath: string) {
+		this.#fairlead = new Fairlead([
+			"controller",
+			"--kubeconfig",
+			kubeconfigPath,
+			"--metrics-port",
+			"0",
+			"--log-level",
+			"info",
+		]);
+	}
+
+	/** Seconds of CPU since it was started, and megabytes it had at most. */
+	used(): { cpuSeconds: number; peakMb: number } {
+		const { pid } = this.#fairlead.child;
+		const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+		const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+		const [, peak = "0"] =
+			/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+		return {
+			cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+			peakMb: Number(peak) / 1024,
+		};
+	}
+
+	/** Sum of a metric over its labels. */
+	async metric(name: string): Promise<number> {
+		const { probes } = await this.#fairlead.logged(
+			(record) => typeof record["probes"] === "number",
+		);
+		const answer = await fetch(`http://127.0.0.1:${probes as number}/metrics`);
+		const text = await answer.text();
+		return [...text.matchAll(new RegExp(`^${name}(?:{.*?})? (\\S+)$`, "gm"))]
+			.map(([, value]) => Number(value))
+			.reduce((sum, value) => sum + value, 0);
+	}
+
+	/** Resolves when it leads: from here on it may write. */
+	async leads(): Promise<void> {
+		await this.#fairlead.logged(({ msg }) => msg.startsWith("leads"));
+	}
+
+	async stop(): Promise<void> {
+		await this.#fairlead.kill("SIGTERM");
+	}
+}
