@@ -1,0 +1,205 @@
+import { randomBytes } from "node:crypto";
+import type { Container, Pod, PodSpec } from "../../operator/api/core.ts";
+import type { KubeObject } from "../../operator/api/meta.ts";
+import { systemClock } from "../../operator/clock.ts";
+import { createKubeClient } from "../../operator/cluster/client.ts";
+import {
+	type KubeClient,
+	type Resource,
+	resources,
+} from "../../operator/cluster/kube.ts";
+import type { Log } from "../../operator/log.ts";
+import { type ApiServer, startApiServer } from "../apiserver/start.ts";
+import type { NodeNetwork } from "../network/network.ts";
+import { Kubelet } from "./kubelet.ts";
+import { type NodeCaches, startNodeCaches } from "./node-caches.ts";
+
+export const silent: Log = {
+	trace() {},
+	debug() {},
+	info() {},
+	warn() {},
+	error() {},
+	child: () => silent,
+};
+
+/** Where programs are on every machine the tests run on. */
+export const path = "/usr/local/bin:/usr/bin:/bin";
+
+/** An API server, and kubelets on the nodes a test gives it. */
+export class TestWorld {
+	readonly server: ApiServer;
+	readonly client: KubeClient;
+	readonly caches: NodeCaches;
+	readonly kubelets: Kubelet[] = [];
+
+	static async start(): Promise<TestWorld> {
+		const server = await startApiServer({
+			host: "127.0.0.1",
+			port: 0,
+			clock: systemClock,
+			random: (bytes) => randomBytes(bytes),
+			log: silent,
+		});
+		const world = new TestWorld(server);
+		await world.caches.synced;
+		return world;
+	}
+
+	constructor(server: ApiServer) {
+		this.server = server;
+		const credentials = { authorization: `Bearer ${server.adminToken}` };
+		this.client = createKubeClient(
+			{
+				server: new URL(server.url),
+				ca: server.ca,
+				insecureSkipTlsVerify: false,
+				disableCompression: true,
+				headers: {},
+				namespace: "default",
+				credentials: () => Promise.resolve(credentials),
+			},
+			{ clock: systemClock, log: silent, userAgent: "kubelet" },
+		);
+		this.caches = startNodeCaches({
+			client: this.client,
+			clock: systemClock,
+			random: () => 0.5,
+			log: silent,
+		});
+	}
+
+	/** Starts a kubelet on a node; resolves when the node is Ready. */
+	async kubelet(node: NodeNetwork, client = this.client): Promise<Kubelet> {
+		const kubelet = new Kubelet({
+			node,
+			client,
+			caches: this.caches,
+			dns: { address: "10.96.0.10", zone: "cluster.local" },
+			path,
+			nodeBinary: process.execPath,
+			clock: systemClock,
+			random: Math.random,
+			log: silent,
+		});
+		this.kubelets.push(kubelet);
+		kubelet.start();
+		await kubelet.ready;
+		return kubelet;
+	}
+
+	/** Creates a pod bound to node-1 (or to `spec.nodeName`). */
+	run(
+		name: string,
+		container: Partial<Container>,
+		spec: Partial<PodSpec> = {},
+		labels: Record<string, string> = {},
+	): Promise<Pod> {
+		return this.create(resources.pods, {
+			metadata: { name, namespace: "default", labels },
+			spec: {
+				nodeName: "node-1",
+				terminationGracePeriodSeconds: 1,
+				containers: [{ name: "main", image: "busybox", ...container }],
+				...spec,
+			},
+		});
+	}
+
+	create<T extends KubeObject>(resource: Resource, object: T): Promise<T> {
+		return this.client.create(resource, object);
+	}
+
+	delete(name: string, gracePeriodSeconds?: number): Promise<void> {
+		return this.client.delete(
+			resources.pods,
+			{ namespace: "default", name },
+			undefined,
+			gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds },
+		);
+	}
+
+	/** The pod as soon as `holds`. */
+	pod(name: string, holds: (pod: Pod) => boolean): Promise<Pod> {
+		return this.#when(() => {
+			const pod = this.caches.pods.get(`default/${name}`);
+			return pod && holds(pod) ? pod : undefined;
+		});
+	}
+
+	/** Resolves when there is no such pod. */
+	async gone(name: string): Promise<void> {
+		await this.#when(() =>
+			this.caches.pods.has(`default/${name}`) ? undefined : true,
+		);
+	}
+
+	/** Notes of the events about an object, oldest first, once there are some for which `holds`. */
+	async events(
+		name: string,
+		holds: (events: TestEvent[]) => boolean,
+	): Promise<TestEvent[]> {
+		const stop = new AbortController();
+		const found = new Map<string, TestEvent>();
+		const stream = await this.client.watch<TestEvent>(
+			resources.events,
+			{
+				namespace: "default",
+				sendInitialEvents: true,
+				resourceVersionMatch: "NotOlderThan",
+				allowWatchBookmarks: true,
+			},
+			{ signal: stop.signal },
+		);
+		try {
+			for await (const batch of stream)
+				for (const event of batch) {
+					if (event.type === "BOOKMARK" || event.type === "ERROR") continue;
+					const { object } = event;
+					if (object.regarding.name !== name) continue;
+					found.set(object.metadata.name, object);
+					const all = [...found.values()];
+					if (holds(all)) return all;
+				}
+		} finally {
+			stop.abort();
+		}
+		throw new Error("the watch ended");
+	}
+
+	async close(): Promise<void> {
+		await Promise.all(this.kubelets.map((each) => each.stop()));
+		await this.caches.stop();
+		this.client.close();
+		await this.server.close();
+	}
+
+	#when<T>(read: () => T | undefined): Promise<T> {
+		const now = read();
+		if (now !== undefined) return Promise.resolve(now);
+		return new Promise((resolve) => {
+			const off = this.caches.pods.onChange(() => {
+				const value = read();
+				if (value === undefined) return;
+				off();
+				resolve(value);
+			});
+		});
+	}
+}
+
+export interface TestEvent extends KubeObject {
+	type: string;
+	reason: string;
+	note: string;
+	regarding: { name: string };
+	series?: { count: number };
+}
+
+export function isReady(pod: Pod): boolean {
+	return (
+		pod.status?.conditions?.some(
+			({ type, status }) => type === "Ready" && status === "True",
+		) ?? false
+	);
+}
