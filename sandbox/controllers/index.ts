@@ -6,10 +6,6 @@ import { startDeployments } from "./deployments.ts";
 import { startEndpointSlices } from "./endpoint-slices.ts";
 import { startEndpoints } from "./endpoints.ts";
 import { addIndexes } from "./indexes.ts";
-import {
-	type ApiServerAddress,
-	startKubernetesService,
-} from "./kubernetes-service.ts";
 import { startReplicaSets } from "./replica-sets.ts";
 import { startScheduler } from "./scheduler.ts";
 import { startServiceAccounts } from "./service-accounts.ts";
@@ -22,8 +18,6 @@ export interface ControllersOptions {
 	log: Log;
 	/** The process's caches, if it has them already; who made them stops them. */
 	stores?: Stores;
-	/** Where nodes and pods reach the API server: the endpoint of Service `kubernetes`. */
-	apiServer: ApiServerAddress;
 	/** PEM of the authority that signed the API server's certificate. */
 	rootCa: string;
 }
@@ -48,7 +42,6 @@ export function startControllers({
 		startEndpointSlices,
 		startEndpoints,
 		startServiceAccounts,
-		startKubernetesService,
 	].map((start) => start(whole));
 	return {
 		stores,
