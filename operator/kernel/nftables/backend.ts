@@ -1,0 +1,120 @@
+import { FairleadError } from "../../errors.ts";
+import type {
+	Program,
+	ProgramChange,
+	RulesBackend,
+} from "../../model/rules/program.ts";
+import type { NetworkNamespace } from "../namespaces.ts";
+import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink.ts";
+import { Table } from "./table.ts";
+import { commit, readGeneration } from "./transaction.ts";
+import { TableWatch } from "./watch.ts";
+import type { Step } from "./objects.ts";
+
+export interface NftablesOptions {
+	/** The name of our table, one in each family. Default `fairlead`. */
+	table?: string;
+}
+
+/** The kernel tells of every element of a transaction: beyond this size that costs more than it is worth. */
+const QUIET_BYTES = 1 << 16;
+/** How often a large write begins again because somebody else changed nftables at the same moment, before it is done regardless. */
+const REBUILD_ATTEMPTS = 20;
+
+/** The rules of one namespace in nf_tables, written over netlink. */
+export class NftablesBackend implements RulesBackend {
+	readonly #socket: NetlinkSocket;
+	readonly #watch: TableWatch;
+	readonly #tables: readonly Table[];
+
+	/** @throws KernelUnsupported or KernelDenied where nf_tables is not to be had */
+	constructor(namespace: NetworkNamespace, options: NftablesOptions = {}) {
+		const { table = "fairlead" } = options;
+		this.#socket = new NetlinkSocket(namespace, NETLINK_NETFILTER);
+		const { portId } = readGeneration(this.#socket);
+		this.#watch = new TableWatch(namespace, table, portId);
+		this.#watch.note("nothing has been written yet");
+		this.#tables = (["IPv4", "IPv6"] as const).map(
+			(family) => new Table({ family, name: table }),
+		);
+	}
+
+	replace(program: Program): void {
+		const frontends = [...program.frontends.values()];
+		const held = [...program.held.values()];
+		this.#rewrite(
+			this.#tables.flatMap((table) => {
+				const { family } = table.name;
+				return table.rebuild(
+					frontends.filter((frontend) => frontend.family === family),
+					held,
+					program,
+				);
+			}),
+		);
+	}
+
+	apply(change: ProgramChange): void {
+		const drift = this.drift();
+		if (drift !== undefined)
+			throw new FairleadError(
+				"KernelFailed",
+				`cannot change the rules: ${drift}`,
+				{ reason: "Drift" },
+			);
+		const steps = this.#tables.flatMap((table) => table.change(change));
+		if (steps.length > 0) this.#write(steps);
+	}
+
+	drift(): string | undefined {
+		return this.#watch.heard();
+	}
+
+	remove(): void {
+		this.#rewrite(this.#tables.flatMap((table) => table.drop()));
+		this.#watch.note("the rules were removed");
+	}
+
+	close(): void {
+		this.#watch.close();
+		this.#socket.close();
+	}
+
+	#write(steps: readonly Step[]): void {
+		if (sizeOf(steps) > QUIET_BYTES) return this.#rewrite(steps);
+		try {
+			commit(this.#socket, steps);
+		} catch (error) {
+			this.#watch.note("a change was refused");
+			throw error;
+		}
+	}
+
+	/** Without being told of every element we write, and sure all the same that nobody else's transaction came between. */
+	#rewrite(steps: readonly Step[]): void {
+		this.#watch.pause();
+		for (let attempt = 1; ; attempt++) {
+			const { generation } = readGeneration(this.#socket);
+			let done: boolean;
+			try {
+				done = commit(
+					this.#socket,
+					steps,
+					attempt < REBUILD_ATTEMPTS ? generation : undefined,
+				);
+			} catch (error) {
+				this.#watch.note("a change was refused");
+				throw error;
+			}
+			if (!done) continue;
+			this.#watch.resume();
+			if (readGeneration(this.#socket).generation !== generation + 1)
+				this.#watch.note("somebody changed nftables right after us");
+			return;
+		}
+	}
+}
+
+function sizeOf(steps: readonly Step[]): number {
+	return steps.reduce((sum, { message }) => sum + message.body.length, 0);
+}

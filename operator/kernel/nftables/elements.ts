@@ -1,0 +1,195 @@
+import {
+	aligned,
+	NLM_F_CREATE,
+	NLMSG_HEADER,
+	text,
+} from "../netlink-message.ts";
+import type { Step } from "./objects.ts";
+import {
+	NFT_MSG_DELSETELEM,
+	NFT_MSG_NEWSETELEM,
+	nftMessage,
+	type TableName,
+	type Verdict,
+	verdictData,
+} from "./wire.ts";
+
+/** An element of a set, or of a map if it has data. */
+export interface Element {
+	/** As it lies in registers: every part of a concatenation fills whole words. */
+	key: Buffer;
+	data?: Buffer | Verdict;
+	/** The first address behind a range. */
+	intervalEnd?: boolean;
+	/** Printed beside it. */
+	comment?: string;
+}
+
+const NLA_F_NESTED = 0x8000;
+const NFTA_LIST_ELEM = 1;
+const NFTA_DATA_VALUE = 1;
+const NFTA_SET_ELEM_KEY = 1;
+const NFTA_SET_ELEM_DATA = 2;
+const NFTA_SET_ELEM_FLAGS = 3;
+const NFTA_SET_ELEM_USERDATA = 6;
+const NFT_SET_ELEM_INTERVAL_END = 1;
+const NFTA_SET_ELEM_LIST_TABLE = 1;
+const NFTA_SET_ELEM_LIST_SET = 2;
+const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+/** A list's length is a 16-bit number, its own header included. */
+const MAX_LIST = 0xffff;
+/** No element of ours is longer: key and data of 64 bytes, a comment of 127. */
+const MAX_ELEMENT = 512;
+
+/** Adds elements. One that is there with the same data is left; with other data the transaction is refused. */
+export function addElements(
+	table: TableName,
+	set: string,
+	elements: readonly Element[],
+): Step[] {
+	return inChunks(table, set, elements, "add");
+}
+
+/** Takes elements away; one that is not there refuses the transaction. */
+export function deleteElements(
+	table: TableName,
+	set: string,
+	elements: readonly Element[],
+): Step[] {
+	return inChunks(table, set, elements, "delete");
+}
+
+/** Takes every element away. */
+export function flushElements(table: TableName, set: string): Step {
+	return {
+		message: nftMessage(table, NFT_MSG_DELSETELEM, 0, [
+			text(NFTA_SET_ELEM_LIST_TABLE, table.name),
+			text(NFTA_SET_ELEM_LIST_SET, set),
+		]),
+		what: `empty ${set} of table ${table.name}`,
+	};
+}
+
+function inChunks(
+	table: TableName,
+	set: string,
+	elements: readonly Element[],
+	verb: "add" | "delete",
+): Step[] {
+	const steps: Step[] = [];
+	for (let from = 0; from < elements.length; ) {
+		const room = Math.min(MAX_LIST, (elements.length - from) * MAX_ELEMENT + 4);
+		const listed = Buffer.allocUnsafe(room);
+		let at = 4;
+		let next = from;
+		for (; next < elements.length && at + MAX_ELEMENT <= room; next++)
+			at = writeElement(listed, at, elements[next] as Element, verb);
+		listed.writeUInt16LE(at, 0);
+		listed.writeUInt16LE(NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED, 2);
+		steps.push(
+			chunk(
+				table,
+				set,
+				elements.slice(from, next),
+				verb,
+				listed.subarray(0, at),
+			),
+		);
+		from = next;
+	}
+	return steps;
+}
+
+function chunk(
+	table: TableName,
+	set: string,
+	elements: readonly Element[],
+	verb: "add" | "delete",
+	listed: Buffer,
+): Step {
+	const message = nftMessage(
+		table,
+		verb === "add" ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
+		verb === "add" ? NLM_F_CREATE : 0,
+		[
+			text(NFTA_SET_ELEM_LIST_TABLE, table.name),
+			text(NFTA_SET_ELEM_LIST_SET, set),
+			listed,
+		],
+	);
+	const first = NLMSG_HEADER + message.body.length - listed.length + 4;
+	return {
+		message,
+		what: `${verb} ${elements.length === 1 ? "an element" : `${elements.length} elements`} of ${set} in table ${table.name}`,
+		elementAt: (offset) => {
+			let at = first;
+			for (const element of elements) {
+				if (at === offset) return describe(element);
+				at += listed.readUInt16LE(at - first + 4);
+			}
+			return undefined;
+		},
+	};
+}
+
+function describe({ key, comment }: Element): string {
+	return comment === undefined ? key.toString("hex") : comment;
+}
+
+/** Writes one element by hand: there are a hundred thousand of them. Every part is padded; the result is where the next begins. */
+function writeElement(
+	into: Buffer,
+	start: number,
+	{ key, data, intervalEnd, comment }: Element,
+	verb: "add" | "delete",
+): number {
+	let at = writeValue(into, start + 4, NFTA_SET_ELEM_KEY, key);
+	if (data !== undefined && verb === "add") {
+		if (Buffer.isBuffer(data))
+			at = writeValue(into, at, NFTA_SET_ELEM_DATA, data);
+		else {
+			const verdict = verdictData(NFTA_SET_ELEM_DATA, data);
+			into.set(verdict, at);
+			at += verdict.length;
+		}
+	}
+	if (intervalEnd) {
+		into.writeUInt16LE(8, at);
+		into.writeUInt16LE(NFTA_SET_ELEM_FLAGS, at + 2);
+		into.writeUInt32BE(NFT_SET_ELEM_INTERVAL_END, at + 4);
+		at += 8;
+	}
+	if (comment !== undefined && verb === "add")
+		at = writeComment(into, at, comment);
+	into.writeUInt16LE(at - start, start);
+	into.writeUInt16LE(NFTA_LIST_ELEM | NLA_F_NESTED, start + 2);
+	return at;
+}
+
+function writeValue(
+	into: Buffer,
+	at: number,
+	type: number,
+	value: Buffer,
+): number {
+	const end = at + 8 + aligned(value.length);
+	into.writeUInt16LE(end - at, at);
+	into.writeUInt16LE(type | NLA_F_NESTED, at + 2);
+	into.writeUInt16LE(4 + value.length, at + 4);
+	into.writeUInt16LE(NFTA_DATA_VALUE, at + 6);
+	into.fill(0, at + 8 + value.length, end);
+	into.set(value, at + 8);
+	return end;
+}
+
+/** libnftnl's user data: type 0, length, text with its NUL. */
+function writeComment(into: Buffer, at: number, words: string): number {
+	const length = into.write(words, at + 6, 126);
+	const end = at + aligned(7 + length);
+	into.fill(0, at + 6 + length, end);
+	into.writeUInt16LE(7 + length, at);
+	into.writeUInt16LE(NFTA_SET_ELEM_USERDATA, at + 2);
+	into[at + 4] = 0;
+	into[at + 5] = length + 1;
+	return end;
+}

@@ -1,0 +1,279 @@
+import type { IPFamily } from "../../api/core.ts";
+import type {
+	Frontend,
+	HeldAddress,
+	ProgramChange,
+} from "../../model/rules/program.ts";
+import { addressBytes } from "../address-bytes.ts";
+import {
+	addElements,
+	deleteElements,
+	type Element,
+	flushElements,
+} from "./elements.ts";
+import {
+	allEndpoints,
+	changeFrontend,
+	type ElementChanges,
+	noChanges,
+	put,
+} from "./frontend-elements.ts";
+import { numberWord, prefixMask } from "./keys.ts";
+import {
+	deleteTable,
+	newChain,
+	newRule,
+	newSet,
+	newTable,
+	type ChainSpec,
+	type Step,
+} from "./objects.ts";
+import { type Settings, settingsElements } from "./settings.ts";
+import {
+	balancingChain,
+	learningRule,
+	learningSet,
+	type Scope,
+	scopes,
+	skeletonChains,
+	skeletonSets,
+	sourcesRule,
+	sourcesSet,
+} from "./skeleton.ts";
+import type { TableName } from "./wire.ts";
+
+const everyScope: readonly Scope[] = ["everybody", "inside"];
+
+/**
+ * One family's table: what a change of the program is in steps, and the little that must be remembered for that. It
+ * assumes that the steps it gave were carried out; where they were not, `rebuild` begins anew.
+ */
+export class Table {
+	readonly name: TableName;
+	/** Numbers of endpoints that have a chain. */
+	#balanced: Record<Scope, Set<number>> = emptyScopes();
+	/** Affinity durations that have a set and a rule. */
+	#learned = new Set<number>();
+	/** Prefix lengths of source ranges that have a set and a rule. */
+	#prefixLengths = new Set<number>();
+	/** How often each endpoint's address is used. */
+	#endpoints = new Map<string, number>();
+	#setIds = 0;
+
+	constructor(name: TableName) {
+		this.name = name;
+	}
+
+	get #family(): IPFamily {
+		return this.name.family;
+	}
+
+	/** Steps from whatever is there to exactly this. */
+	rebuild(
+		frontends: readonly Frontend[],
+		held: readonly HeldAddress[],
+		settings: Settings,
+	): Step[] {
+		this.#balanced = emptyScopes();
+		this.#learned = new Set();
+		this.#prefixLengths = new Set();
+		this.#endpoints = new Map();
+		const chains = skeletonChains(this.#family);
+		return [
+			...this.drop(),
+			newTable(this.name, "Services, written by Fairlead; see docs/reference"),
+			...skeletonSets(this.#family).map((set) => this.#newSet(set)),
+			...chains.map((chain) => newChain(this.name, chain)),
+			...chains.flatMap((chain) => this.#rules(chain)),
+			...this.change({
+				frontends: frontends.map((after) => ({ after })),
+				held: held.map((after) => ({ after })),
+				settings,
+			}),
+		];
+	}
+
+	/** Steps that leave no table, whether there is one or not. */
+	drop(): Step[] {
+		return [newTable(this.name), deleteTable(this.name)];
+	}
+
+	/** Steps of a change; what it says about the other family is left out. */
+	change({ frontends, held, settings }: ProgramChange): Step[] {
+		const changes = noChanges();
+		const counted = new Map<string, number>();
+		for (const { before, after } of frontends) {
+			if ((after ?? before)?.family !== this.#family) continue;
+			changeFrontend(changes, before, after);
+			this.#count(counted, before, after);
+		}
+		this.#changeHairpins(changes, counted);
+		const ours = this.#family === "IPv4" ? isIPv4Text : isIPv6Text;
+		for (const { before, after } of held)
+			if (ours((after ?? before)?.address ?? ""))
+				changeHeld(changes, before, after);
+		return [
+			...this.#needed(changes, frontends),
+			...(settings ? this.#settings(settings) : []),
+			...[...changes.deleted].flatMap(([set, elements]) =>
+				deleteElements(this.name, set, elements),
+			),
+			...[...changes.added].flatMap(([set, elements]) =>
+				addElements(this.name, set, elements),
+			),
+		];
+	}
+
+	#newSet(spec: Parameters<typeof newSet>[1]): Step {
+		this.#setIds = (this.#setIds + 1) % 0x7fffffff;
+		return newSet(this.name, spec, this.#setIds);
+	}
+
+	#rules(chain: ChainSpec): Step[] {
+		return chain.rules.map((rule) => newRule(this.name, chain.name, rule));
+	}
+
+	/** Chains, sets and rules that a frontend is the first to need. */
+	#needed(
+		changes: ElementChanges,
+		frontends: ProgramChange["frontends"],
+	): Step[] {
+		const steps: Step[] = [];
+		for (const { after } of frontends) {
+			if (after?.family !== this.#family) continue;
+			for (const scope of everyScope)
+				steps.push(...this.#balance(changes, scope, after));
+			if (after.affinitySeconds !== undefined)
+				steps.push(...this.#learn(after.affinitySeconds));
+			for (const cidr of after.sourceRanges ?? [])
+				steps.push(...this.#restrict(Number(cidr.split("/")[1])));
+		}
+		return steps;
+	}
+
+	#balance(changes: ElementChanges, scope: Scope, frontend: Frontend): Step[] {
+		const endpoints =
+			scope === "everybody" ? frontend.endpoints : frontend.internalEndpoints;
+		const made = this.#balanced[scope];
+		if (!endpoints || made.has(endpoints.length)) return [];
+		if (scope === "everybody" && endpoints.length === 0) return [];
+		made.add(endpoints.length);
+		const key = numberWord(endpoints.length);
+		if (endpoints.length === 0) {
+			// Not on to the endpoints that are for everybody else.
+			put(changes.added, scopes[scope].balance, { key, data: "accept" });
+			return [];
+		}
+		const chain = balancingChain(this.#family, scope, endpoints.length);
+		put(changes.added, scopes[scope].balance, {
+			key,
+			data: { goto: chain.name },
+		});
+		return [newChain(this.name, chain), ...this.#rules(chain)];
+	}
+
+	#learn(seconds: number): Step[] {
+		if (this.#learned.has(seconds)) return [];
+		this.#learned.add(seconds);
+		return [
+			this.#newSet(learningSet(this.#family, seconds)),
+			newRule(
+				this.name,
+				"translated",
+				learningRule(this.#family, seconds),
+				"first",
+			),
+		];
+	}
+
+	#restrict(prefixLength: number): Step[] {
+		if (this.#prefixLengths.has(prefixLength)) return [];
+		this.#prefixLengths.add(prefixLength);
+		return [
+			this.#newSet(sourcesSet(this.#family, prefixLength)),
+			newRule(
+				this.name,
+				"sources",
+				sourcesRule(
+					this.#family,
+					prefixLength,
+					prefixMask(this.#family, prefixLength),
+				),
+				"first",
+			),
+		];
+	}
+
+	#settings(settings: Settings): Step[] {
+		return Object.entries(settingsElements(this.#family, settings)).flatMap(
+			([set, elements]) => [
+				flushElements(this.name, set),
+				...addElements(this.name, set, elements),
+			],
+		);
+	}
+
+	/** Counts how often each address is gained and lost; those that stay in their slot need no look. */
+	#count(
+		counted: Map<string, number>,
+		before: Frontend | undefined,
+		after: Frontend | undefined,
+	): void {
+		const old = allEndpoints(before);
+		const now = allEndpoints(after);
+		for (let at = 0; at < Math.max(old.length, now.length); at++) {
+			const lost = old[at]?.address;
+			const gained = now[at]?.address;
+			if (lost === gained) continue;
+			if (lost !== undefined) counted.set(lost, (counted.get(lost) ?? 0) - 1);
+			if (gained !== undefined)
+				counted.set(gained, (counted.get(gained) ?? 0) + 1);
+		}
+	}
+
+	#changeHairpins(
+		changes: ElementChanges,
+		counted: ReadonlyMap<string, number>,
+	): void {
+		for (const [address, difference] of counted) {
+			const before = this.#endpoints.get(address) ?? 0;
+			const after = before + difference;
+			if (after > 0) this.#endpoints.set(address, after);
+			else this.#endpoints.delete(address);
+			if (before > 0 === after > 0) continue;
+			const bytes = addressBytes(address);
+			put(after > 0 ? changes.added : changes.deleted, "hairpin", {
+				key: Buffer.concat([bytes, bytes]),
+			});
+		}
+	}
+}
+
+function emptyScopes(): Record<Scope, Set<number>> {
+	return { everybody: new Set(), inside: new Set() };
+}
+
+function isIPv4Text(address: string): boolean {
+	return !address.includes(":");
+}
+
+function isIPv6Text(address: string): boolean {
+	return address.includes(":");
+}
+
+function changeHeld(
+	changes: ElementChanges,
+	before: HeldAddress | undefined,
+	after: HeldAddress | undefined,
+): void {
+	const address = (after ?? before)?.address;
+	if (address === undefined) return;
+	const element: Element = { key: addressBytes(address) };
+	for (const [set, had, has] of [
+		["held", before !== undefined, after !== undefined],
+		["echo", before?.echo === true, after?.echo === true],
+	] as const) {
+		if (had && !has) put(changes.deleted, set, element);
+		if (has && !had) put(changes.added, set, element);
+	}
+}
