@@ -20,8 +20,8 @@ type SpawnOptions = Parameters<PodNetwork["spawn"]>[1];
 
 const O_CLOEXEC = 0o2000000;
 
-/** Does nothing for as long as the pod is there; ignoring SIGCHLD has the kernel bury orphans by itself. */
-const pause = "trap '' CHLD; exec sleep 2147483647";
+/** Buries orphans (a shell that waits takes any child of its), and is there until it is killed. */
+const firstProcess = "while :; do sleep 2147483647 & wait; done";
 
 /** mount's path, pairs of what to bind and where, `--`, the command. It becomes the command: nothing stands between. */
 const intoContainer = `mount=$1; shift
@@ -84,10 +84,10 @@ export class PodProcesses {
 		const hostname = files["/etc/hostname"]?.trim() || "pod";
 		this.#shared = this.#network.run(() =>
 			createProcessNamespaces(hostname, () =>
-				spawn("/bin/sh", ["-c", pause], {
+				spawn("/bin/sh", ["-c", firstProcess], {
 					stdio: "ignore",
 					detached: true,
-					env: {},
+					env: { PATH: "/usr/bin:/bin" },
 				}),
 			),
 		);
