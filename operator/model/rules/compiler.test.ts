@@ -217,7 +217,7 @@ test("a program kept by steps is the program compiled from nothing, and its chan
 							withoutSlots(fresh.program),
 						);
 						expect(follower.program).toEqual(compiler.program);
-						expect(compiler.healthChecks()).toEqual(fresh.healthChecks);
+						expect(compiler.healthChecks).toEqual(fresh.healthChecks);
 						for (const key of services.keys())
 							expect(compiler.problems(key).sort()).toEqual(
 								[...(fresh.problems.get(key) ?? [])].sort(),

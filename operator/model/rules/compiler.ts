@@ -39,6 +39,7 @@ export class RulesCompiler {
 	readonly #claims = new Map<string, Claim[]>();
 	/** Which Services hold each address, and whether it answers echo requests for them. */
 	readonly #holders = new Map<string, Map<string, boolean>>();
+	readonly #healthChecks = new Map<string, HealthCheck>();
 	readonly #failed = new Map<string, string>();
 	readonly #touched = new Set<string>();
 	readonly #frontends = new Map<string, Frontend>();
@@ -160,12 +161,9 @@ export class RulesCompiler {
 		return this.#services.keys();
 	}
 
-	/** What this node answers at healthCheckNodePorts, by `namespace/name`. */
-	healthChecks(): Map<string, HealthCheck> {
-		const found = new Map<string, HealthCheck>();
-		for (const [key, { healthCheck }] of this.#compiled)
-			if (healthCheck) found.set(key, healthCheck);
-		return found;
+	/** What this node answers at healthCheckNodePorts, by `namespace/name`; it changes with the next `take`. */
+	get healthChecks(): ReadonlyMap<string, HealthCheck> {
+		return this.#healthChecks;
 	}
 
 	#compile(key: string): CompiledService | undefined {
@@ -184,6 +182,9 @@ export class RulesCompiler {
 		const before = this.#compiled.get(key);
 		if (compiled) this.#compiled.set(key, compiled);
 		else this.#compiled.delete(key);
+		if (compiled?.healthCheck)
+			this.#healthChecks.set(key, compiled.healthCheck);
+		else this.#healthChecks.delete(key);
 		for (const frontend of before?.frontends ?? []) {
 			const wanted = frontendKey(frontend);
 			this.#withdraw(wanted, key);

@@ -1,0 +1,88 @@
+import type { EndpointSlice, Node, Service } from "../api/core.ts";
+import type { KubeObject } from "../api/meta.ts";
+import type { Clock } from "../clock.ts";
+import { Store } from "../cluster/index.ts";
+import { type KubeClient, type Resource, resources } from "../cluster/kube.ts";
+import { Reflector } from "../cluster/reflector.ts";
+import type { Log } from "../log.ts";
+import { trimNode, trimService, trimSlice } from "./trim.ts";
+
+/** What agents read. Whoever feeds the caches, several agents may share them; nobody changes the objects in them. */
+export interface AgentStores {
+	readonly services: Store<Service>;
+	readonly endpointSlices: Store<EndpointSlice>;
+	/** This node, and others or not. */
+	readonly nodes: Store<Node>;
+	/** Resolves when each has been complete once. */
+	readonly synced: Promise<unknown>;
+	/** One line for each kind that cannot be kept true at present. */
+	problems(): string[];
+}
+
+export interface AgentStoresOptions {
+	client: Pick<KubeClient, "list" | "watch">;
+	node: string;
+	clock: Clock;
+	/** In [0, 1). */
+	random: () => number;
+	log: Log;
+}
+
+/** What kube-proxy leaves to others never leaves the server. Source: k8s.io/kubernetes, cmd/kube-proxy/app. */
+const ours =
+	"!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless";
+
+/** Starts one watch per kind for the agent of one node. */
+export function startAgentStores(
+	options: AgentStoresOptions,
+): AgentStores & { stop(): Promise<void> } {
+	const { client, node, clock, random, log } = options;
+	const reflectors: Reflector<KubeObject>[] = [];
+	const cache = <T extends KubeObject>(
+		resource: Resource,
+		trim: (object: T) => T,
+		selector: { labelSelector?: string; fieldSelector?: string },
+	): Store<T> => {
+		const store = new Store<T>({
+			clock,
+			log: log.child({ resource: resource.plural }),
+			trim,
+		});
+		reflectors.push(
+			new Reflector<T>({
+				client,
+				resource,
+				store,
+				clock,
+				random,
+				log,
+				...selector,
+			}) as unknown as Reflector<KubeObject>,
+		);
+		return store;
+	};
+	const stores = {
+		services: cache<Service>(resources.services, trimService, {
+			labelSelector: ours,
+		}),
+		endpointSlices: cache<EndpointSlice>(resources.endpointSlices, trimSlice, {
+			labelSelector: ours,
+		}),
+		nodes: cache<Node>(resources.nodes, trimNode, {
+			fieldSelector: `metadata.name=${node}`,
+		}),
+	};
+	for (const reflector of reflectors) reflector.start();
+	return {
+		...stores,
+		synced: Promise.all(reflectors.map(({ synced }) => synced)),
+		problems: () =>
+			reflectors
+				.map((reflector) => reflector.healthy())
+				.filter(({ ok }) => !ok)
+				.map(({ reason }) => reason),
+		async stop() {
+			await Promise.all(reflectors.map((reflector) => reflector.stop()));
+		},
+	};
+}

@@ -1,0 +1,72 @@
+import type { EndpointSlice, Node, Service } from "../api/core.ts";
+import type { ObjectMeta } from "../api/meta.ts";
+import { annotations as ours } from "../api/names.ts";
+import { triggerTimeAnnotation } from "./rules/programming-latency.ts";
+
+/**
+ * What an agent keeps of objects: on a node of a big cluster, what the rules do not need is most of the memory. Trimming
+ * keeps an object's shape, so that trimming twice is trimming once: a cache may do either.
+ */
+
+/** Source: k8s.io/api/core/v1, AnnotationLoadBalancerSourceRangesKey. */
+const sourceRanges = "service.beta.kubernetes.io/load-balancer-source-ranges";
+
+export function trimService(service: Service): Service {
+	const { metadata, spec, status } = service;
+	const { selector: _, ...rest } = spec;
+	const ingress = status?.loadBalancer?.ingress;
+	return {
+		metadata: identity(metadata, [ours.assigned, sourceRanges]),
+		spec: rest,
+		...(ingress ? { status: { loadBalancer: { ingress } } } : {}),
+	};
+}
+
+export function trimSlice(slice: EndpointSlice): EndpointSlice {
+	const { metadata, addressType, endpoints, ports } = slice;
+	return {
+		metadata: identity(metadata, [triggerTimeAnnotation]),
+		addressType,
+		...(ports ? { ports } : {}),
+		endpoints: (endpoints ?? []).map(
+			({ addresses, conditions, nodeName, hints }) => ({
+				addresses,
+				...(conditions ? { conditions } : {}),
+				...(nodeName === undefined ? {} : { nodeName }),
+				...(hints ? { hints } : {}),
+			}),
+		),
+	};
+}
+
+export function trimNode(node: Node): Node {
+	const { metadata, spec, status } = node;
+	const trimmed: Node = { metadata: identity(metadata, []) };
+	if (spec)
+		trimmed.spec = {
+			...(spec.podCIDRs ? { podCIDRs: spec.podCIDRs } : {}),
+			...(spec.taints ? { taints: spec.taints } : {}),
+		};
+	if (status?.addresses) trimmed.status = { addresses: status.addresses };
+	return trimmed;
+}
+
+function identity(metadata: ObjectMeta, kept: readonly string[]): ObjectMeta {
+	const { name, namespace, uid, resourceVersion, labels } = metadata;
+	const { creationTimestamp, deletionTimestamp } = metadata;
+	const annotations = Object.fromEntries(
+		Object.entries(metadata.annotations ?? {}).filter(([key]) =>
+			kept.includes(key),
+		),
+	);
+	return {
+		name,
+		...(namespace === undefined ? {} : { namespace }),
+		...(uid === undefined ? {} : { uid }),
+		...(resourceVersion === undefined ? {} : { resourceVersion }),
+		...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+		...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+		...(labels === undefined ? {} : { labels }),
+		...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+	};
+}
