@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type Server as HttpServer } from "node:http";
-import type { Server } from "node:net";
+import { createServer as createTcpServer, type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../operator/clock.ts";
 import type { Log } from "../operator/log.ts";
@@ -47,7 +47,12 @@ export interface FakeCloudOptions {
 	/** Port of the SOCKS5 door to the balancers' addresses, on `host`'s loopback; absent or 0: any free one; false: no door. */
 	doorPort?: number | false;
 	/** Listeners that are open already, in place of `host`, `port` and `doorPort`; closing the cloud closes them. */
-	listeners?: { api?: Server; door?: Server };
+	listeners?: {
+		api?: Server;
+		/** Sockets by which the API can be reached as well, in whatever network namespace (`listenIn`). */
+		also?: readonly { fd: number }[];
+		door?: Server;
+	};
 	/** Where the door's clients get that ask for a name, or an address that no balancer has; absent: nowhere. */
 	dialOther?: DoorOptions["dialOther"];
 	/** Where connections to targets and checks of them come from, and balancers' addresses are; absent: this machine. */
@@ -216,6 +221,8 @@ export async function startFakeCloud(
 			live.endStreams();
 			return stop(server, clock);
 		});
+		for (const { fd } of options.listeners?.also ?? [])
+			undo.push(await alsoOn(fd, server));
 		actions.resume();
 		return {
 			url: `http://${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`,
@@ -235,6 +242,17 @@ export async function startFakeCloud(
 		await unwind();
 		throw error;
 	}
+}
+
+/** Hands what comes in at a socket that listens to `server`; gives what ends that. */
+async function alsoOn(
+	fd: number,
+	server: HttpServer,
+): Promise<() => Promise<void>> {
+	const more = createTcpServer((socket) => server.emit("connection", socket));
+	more.listen({ fd });
+	await once(more, "listening");
+	return () => new Promise((resolve) => more.close(() => resolve()));
 }
 
 /** Requests under way are answered. */
