@@ -82,7 +82,11 @@ export class RulesWriter {
 		this.#refused = refused;
 	}
 
-	#halve(parts: [service: string, part: Part][], refused: Map<string, string>) {
+	#halve(
+		parts: [service: string, part: Part][],
+		refused: Map<string, string>,
+		refusal: Error,
+	): void {
 		if (parts.length === 0) return;
 		const change: Part = {
 			frontends: parts.flatMap(([, part]) => part.frontends),
