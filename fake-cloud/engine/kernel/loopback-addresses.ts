@@ -1,0 +1,58 @@
+import {
+	addAddress,
+	removeAddress,
+} from "../../../operator/kernel/link-addresses.ts";
+import { LOOPBACK } from "../../../operator/kernel/links.ts";
+import type { NetworkNamespace } from "../../../operator/kernel/namespaces.ts";
+import { type Route, setRoute } from "../../../operator/kernel/routes.ts";
+import {
+	carryOut,
+	openRouteSocket,
+} from "../../../operator/kernel/rtnetlink.ts";
+
+/** The addresses that a machine answers for beside its own. Calls are synchronous and may be repeated. */
+export interface HeldAddresses {
+	add(address: string): void;
+	remove(address: string): void;
+	close(): void;
+}
+
+/**
+ * Addresses on the loopback link of a namespace, where the kernel answers echo, refuses ports that nobody serves, and lets
+ * sockets bind. An address of `ranges` that nobody has is unreachable there: by a default route its packets would come
+ * back for ever.
+ *
+ * @throws KernelDenied, KernelFailed; also its methods
+ */
+export function loopbackAddresses(
+	namespace: NetworkNamespace,
+	ranges: readonly string[],
+): HeldAddresses {
+	const socket = openRouteSocket(namespace);
+	const held = (address: string) => ({
+		link: LOOPBACK,
+		address,
+		prefixLength: address.includes(":") ? 128 : 32,
+	});
+	const nowhere = (destination: string): Route => ({
+		destination,
+		type: "unreachable",
+	});
+	try {
+		carryOut(
+			socket,
+			ranges.map((range) => setRoute(nowhere(range))),
+		);
+	} catch (error) {
+		socket.close();
+		throw error;
+	}
+	return {
+		add(address) {
+			// In scope link no packet of the cloud's own ever leaves from it.
+			carryOut(socket, [addAddress({ ...held(address), scope: "link" })]);
+		},
+		remove: (address) => carryOut(socket, [removeAddress(held(address))]),
+		close: () => socket.close(),
+	};
+}
