@@ -5,6 +5,8 @@ export const podsCidr = "10.244.0.0/16";
 export const serviceCidr = "10.96.0.0/16";
 /** The balancers' addresses, of RFC 5737. */
 export const balancerCidr = "203.0.113.0/24";
+/** What somebody's router sends to the first node, for externalIPs; of RFC 5737. */
+export const externalCidr = "198.51.100.0/24";
 export const outsideAddress = "172.30.0.1";
 export const cloudAddress = "172.30.0.2";
 

@@ -20,6 +20,7 @@ import {
 import { connectIn } from "../../../operator/kernel/sockets.ts";
 import {
 	cloudAddress,
+	externalCidr,
 	macOf,
 	maxNodes,
 	nodeAddress,
@@ -93,6 +94,11 @@ export class NetnsNetwork implements Network {
 				}),
 				setLink(BRIDGE, { group: MACHINES, up: true }),
 				setRoute(wayToBalancers(BRIDGE)),
+				setRoute({
+					destination: externalCidr,
+					via: nodeAddress(1),
+					link: BRIDGE,
+				}),
 			]);
 			this.#switch = { routes, bridge: BRIDGE };
 			this.cloud = new Machine(this.#switch, "cloud", CLOUD_LINK, cloudAddress);
