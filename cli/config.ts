@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { formatCidr, parseCidr } from "../operator/model/addresses/cidr.ts";
 import type { Flags } from "./flags.ts";
 
 /** Every flag of every command: the one place that says what is allowed. */
@@ -118,6 +119,84 @@ export const controllerFlags = {
 	},
 	"metrics-port": {
 		schema: port(9090),
+		value: "PORT",
+		help: "Port of /livez, /readyz and /metrics; 0 takes any free one",
+	},
+	"log-level": logLevel,
+} satisfies Flags;
+
+/** CIDRs with commas between; canonical. */
+const cidrs = z.string().transform((value, context) => {
+	const found: string[] = [];
+	for (const text of value.split(",")) {
+		const cidr = parseCidr(text.trim());
+		if (cidr.ok) found.push(formatCidr(cidr.value));
+		else {
+			context.addIssue({ code: "custom", message: cidr.reason });
+			return z.NEVER;
+		}
+	}
+	return found;
+});
+
+export const agentFlags = {
+	node: {
+		schema: text.optional(),
+		value: "NAME",
+		help: "Name of this machine's Node object",
+	},
+	kubeconfig,
+	context: {
+		schema: text.optional(),
+		value: "NAME",
+		help: "Context of the kubeconfig, if not its current one",
+	},
+	rules: {
+		schema: z
+			.enum(["full", "off"], {
+				error: ({ input }) =>
+					input === "balancers" || input === "audit"
+						? "is not part of this version; use full, or off where another proxy runs"
+						: "must be full or off",
+			})
+			.default("full"),
+		value: "MODE",
+		help: "full: carry every Service, instead of kube-proxy; off: leave that to another proxy",
+	},
+	cleanup: {
+		schema: z.boolean().default(false),
+		help: "Take Fairlead's rules away from this machine, and end",
+	},
+	"nodeport-addresses": {
+		schema: z
+			.union([z.literal("primary"), cidrs], {
+				error: "must be primary, or CIDRs with commas between",
+			})
+			.default("primary"),
+		value: "CIDRS",
+		help: "Where NodePorts are served: the node's primary addresses, or those of its addresses in these CIDRs",
+	},
+	"cluster-cidr": {
+		schema: cidrs.optional(),
+		value: "CIDRS",
+		help: "Addresses of all pods; else those of this node's pods, from its Node object",
+	},
+	"masquerade-all": {
+		schema: z.boolean().default(false),
+		help: "Masquerade everything that goes to a ClusterIP",
+	},
+	"healthz-address": {
+		schema: address("0.0.0.0:10256"),
+		value: "HOST:PORT",
+		help: "Where balancers ask for this node's /healthz; its host also serves healthCheckNodePorts",
+	},
+	"metrics-host": {
+		schema: text.default("127.0.0.1"),
+		value: "HOST",
+		help: "Where /livez, /readyz and /metrics listen",
+	},
+	"metrics-port": {
+		schema: port(9091),
 		value: "PORT",
 		help: "Port of /livez, /readyz and /metrics; 0 takes any free one",
 	},

@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
 import { isFairleadError } from "../operator/errors.ts";
-import { controllerFlags, fakeCloudFlags, sandboxFlags } from "./config.ts";
+import {
+	agentFlags,
+	controllerFlags,
+	fakeCloudFlags,
+	sandboxFlags,
+} from "./config.ts";
 import { describeFlags, type Flags, parseFlags } from "./flags.ts";
 import { processRuntime, type Runtime } from "./runtime.ts";
 
@@ -23,6 +28,12 @@ const commands: Record<string, Command> = {
 		flags: controllerFlags,
 		run: async (values, runtime) =>
 			(await import("./commands/controller.ts")).controller(values, runtime),
+	},
+	agent: {
+		summary: "Keeps the rules of one node, instead of kube-proxy",
+		flags: agentFlags,
+		run: async (values, runtime) =>
+			(await import("./commands/agent.ts")).agent(values, runtime),
 	},
 	"fake-cloud": {
 		summary: "A cloud API that speaks Hetzner Cloud's wire, with a dashboard",

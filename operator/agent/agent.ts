@@ -124,10 +124,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 		reached: (asked) => loop.reached(asked),
 		problems: (service) => loop.problems(service),
 		notReady: () => {
-			const { trouble } = loop;
+			const { trouble, watermark } = loop;
+			const nameless = watermark !== undefined && !stores.nodes.has(node);
 			return [
 				...stores.problems(),
 				...(trouble === undefined ? [] : [trouble]),
+				...(nameless
+					? [`there is no Node ${node}: NodePorts are not served here`]
+					: []),
 			];
 		},
 		stop() {

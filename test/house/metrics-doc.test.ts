@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Registry } from "prom-client";
+import { agentMetrics } from "../../operator/agent/metrics.ts";
 import { controllerMetrics } from "../../operator/controller/metrics.ts";
 
 const page = readFileSync(
@@ -8,9 +9,10 @@ const page = readFileSync(
 );
 
 describe("docs/reference/metrics.md", () => {
-	it("has exactly one row for every metric of the controller, with its help", async () => {
+	it("has exactly one row for every metric of the controller and the agent, with its help", async () => {
 		const registry = new Registry();
 		controllerMetrics(registry);
+		agentMetrics(registry);
 		const rows = [
 			...page.matchAll(/^\| `(\w+)` \| (\w+) \|[^|]*\| (.+) \|$/gm),
 		].map(([, name, type, help]) => ({ name, type, help }));

@@ -1,0 +1,128 @@
+import { hostname } from "node:os";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { type Agent, startAgent } from "../../operator/agent/agent.ts";
+import { agentMetrics } from "../../operator/agent/metrics.ts";
+import type { AgentIncident } from "../../operator/agent/rules/incidents.ts";
+import { startAgentStores } from "../../operator/agent/stores.ts";
+import { createKubeClient } from "../../operator/cluster/client.ts";
+import { EventRecorder } from "../../operator/cluster/events.ts";
+import { loadConnection } from "../../operator/cluster/kubeconfig.ts";
+import { resources } from "../../operator/cluster/kube.ts";
+import { FairleadError } from "../../operator/errors.ts";
+import { ownNamespace } from "../../operator/kernel/namespaces.ts";
+import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
+import { listen } from "../../operator/probes/listen.ts";
+import { startProbeServer } from "../../operator/probes/server.ts";
+import type { agentFlags } from "../config.ts";
+import type { FlagValues } from "../flags.ts";
+import { connectionSources } from "../kube.ts";
+import { type Runtime, stopped } from "../runtime.ts";
+
+export async function agent(
+	flags: FlagValues<typeof agentFlags>,
+	runtime: Runtime,
+): Promise<void> {
+	const { clock, random } = runtime;
+	const log = await runtime.createLog(flags["log-level"]);
+	if (flags.cleanup) {
+		const backend = new NftablesBackend(ownNamespace);
+		backend.remove();
+		backend.close();
+		log.info("Fairlead's rules are gone from this node");
+		return;
+	}
+	const { node } = flags;
+	if (node === undefined)
+		throw new FairleadError(
+			"FlagInvalid",
+			"--node is missing: the name of this machine's Node object",
+		);
+	const registry = new Registry();
+	collectDefaultMetrics({ register: registry });
+	if (flags.rules === "off") {
+		const probes = await startProbeServer({
+			host: flags["metrics-host"],
+			port: flags["metrics-port"],
+			metrics: registry,
+			notReady: () => [],
+		});
+		log.info(
+			{ node, probes: probes.port },
+			"the agent is running; rules are off",
+		);
+		await stopped(runtime);
+		await probes.close();
+		return;
+	}
+	const backend = new NftablesBackend(ownNamespace);
+	const connection = await loadConnection(
+		connectionSources(flags, runtime, log),
+	);
+	const client = createKubeClient(connection, {
+		clock,
+		log,
+		userAgent: "fairlead-agent",
+	});
+	const stores = startAgentStores({ client, node, clock, random, log });
+	const events = new EventRecorder({
+		client,
+		clock,
+		random,
+		log,
+		instance: `${hostname()}-${node}`,
+		controller: "fairlead.dev/agent",
+	});
+	const tell = ({ reason, note, service }: AgentIncident) => {
+		const facts = {
+			type: "Warning",
+			reason,
+			action: "SyncRules",
+			note: `node ${node}: ${note}`,
+		} as const;
+		const about =
+			service === undefined ? undefined : stores.services.get(service);
+		const here = stores.nodes.get(node);
+		if (about) events.record(resources.services, about, facts);
+		else if (here) events.record(resources.nodes, here, facts);
+	};
+	let role: Agent | undefined;
+	const probes = await startProbeServer({
+		host: flags["metrics-host"],
+		port: flags["metrics-port"],
+		metrics: registry,
+		notReady: () => role?.notReady() ?? ["the agent is starting"],
+	});
+	role = await startAgent({
+		node,
+		stores,
+		backend,
+		settings: {
+			nodePortAddresses: flags["nodeport-addresses"],
+			clusterCidrs: flags["cluster-cidr"],
+			masqueradeAll: flags["masquerade-all"],
+		},
+		listen,
+		healthCheckAddress: flags["healthz-address"].host,
+		healthz: {
+			address: flags["healthz-address"].host,
+			port: flags["healthz-address"].port,
+		},
+		clock,
+		random,
+		log,
+		metrics: agentMetrics(registry),
+		tell,
+	});
+	log.info(
+		{ node, server: connection.server.href, probes: probes.port },
+		"the agent is running",
+	);
+	void role.synced.then(() => log.info("the rules reflect the cluster"));
+	await stopped(runtime);
+	log.info("stopping; the rules stay in place");
+	role.stop();
+	await events.flush(2_000);
+	await stores.stop();
+	client.close();
+	await probes.close();
+}
