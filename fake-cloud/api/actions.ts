@@ -20,8 +20,8 @@ export interface NewAction {
 	/** The first is locked until the action ends. */
 	resources: ActionRecord["resources"];
 	effect: Effect;
-	/** A fault keeps it from ending. */
-	stuck?: boolean;
+	/** Id of the fault that keeps it from ending. */
+	heldBy?: string | null;
 	/** A fault lets it fail. */
 	doomed?: ActionRecord["doomed"];
 }
@@ -61,14 +61,15 @@ export class Actions {
 	 * @throws ApiError locked while another action runs on the same resource
 	 */
 	start(tx: Transaction, action: NewAction): ActionRecord {
-		const { stuck = false, doomed = null, ...rest } = action;
+		const { heldBy = null, doomed = null, ...rest } = action;
 		if (rest.resources[0]) this.requireUnlocked(tx, rest.resources[0]);
 		const record: ActionRecord = {
 			...rest,
 			id: tx.nextId(),
 			status: "running",
 			started: tx.now,
-			finish: stuck ? null : tx.now + this.#duration,
+			finish: heldBy === null ? tx.now + this.#duration : null,
+			heldBy,
 			error: null,
 			doomed,
 		};
@@ -89,15 +90,21 @@ export class Actions {
 			);
 	}
 
-	/** Lets the actions go on that a fault held. */
-	release(): void {
+	/** Lets the actions go on that a fault held, but for those of `holders`. */
+	release(holders: ReadonlySet<string> = new Set()): void {
 		const held = this.#store
 			.runningActions()
-			.filter(({ finish }) => finish === null);
+			.filter(
+				({ finish, heldBy }) => finish === null && !holders.has(heldBy ?? ""),
+			);
 		if (held.length === 0) return;
 		this.#store.transaction((tx) => {
 			for (const action of held)
-				tx.putAction({ ...action, finish: tx.now + this.#duration });
+				tx.putAction({
+					...action,
+					heldBy: null,
+					finish: tx.now + this.#duration,
+				});
 		});
 	}
 

@@ -70,6 +70,6 @@ export function checkQuota(
 }
 
 /** How a started action is told of the faults that met its request. */
-export function fate({ verdict }: Call): Pick<Verdict, "stuck" | "doomed"> {
-	return { stuck: verdict.stuck, doomed: verdict.doomed };
+export function fate({ verdict }: Call): Pick<Verdict, "heldBy" | "doomed"> {
+	return { heldBy: verdict.heldBy, doomed: verdict.doomed };
 }

@@ -192,7 +192,7 @@ export interface LiveFault extends Fault {
 
 /**
  * Something to go wrong. `PUT /fairlead/faults` takes `{"faults": [Fault…], "seed"?: number}` and replaces all there
- * were; `DELETE` clears them. Several may match one request: latencies add up, of the others the first wins.
+ * were, but one put again as it was, with its id, goes on counting; `DELETE` clears them. Several may match one request: latencies add up, of the others the first wins.
  */
 export interface Fault {
 	/** Given back; chosen when absent. */

@@ -121,6 +121,42 @@ describe("an ordered fault", () => {
 		]);
 	});
 
+	test("that is lifted lets go what it held, and nothing that another holds", async () => {
+		const clock = new FakeClock();
+		const cloud = await testCloud({ clock, actionMs: 10 });
+		const held = (id: string, path: string): Fault => ({
+			id,
+			match: { path },
+			effect: { kind: "action-stuck" },
+		});
+		await order(cloud, held("a", "load_balancers"), held("b", "networks"));
+		await cloud.ask("POST", "/load_balancers", minimal);
+		await cloud.ask("POST", "/networks", {
+			name: "n",
+			ip_range: "10.0.0.0/16",
+		});
+		const { body } = await cloud.ask("POST", "/servers", {
+			name: "s",
+			server_type: "cx22",
+			image: "ubuntu-24.04",
+			location: "fsn1",
+		});
+		await clock.advance(10);
+		await order(cloud, held("b", "networks"), held("c", "servers"));
+		await cloud.ask("POST", `/servers/${body.server.id}/actions/poweroff`);
+		await clock.advance(60_000);
+		const stuck = () =>
+			cloud
+				.state()
+				.actions.filter((action) => action.stuck)
+				.map(({ command }) => command);
+		expect(stuck()).toEqual(["stop_server"]);
+		await cloud.own("DELETE", "/faults/b");
+		expect(stuck()).toEqual(["stop_server"]);
+		await cloud.own("DELETE", "/faults/c");
+		expect(stuck()).toEqual([]);
+	});
+
 	test("lets an action fail without effect; a create that fails leaves nothing", async () => {
 		const cloud = await testCloud();
 		await order(cloud, {

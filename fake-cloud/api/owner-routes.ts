@@ -125,9 +125,7 @@ export function ownerRoutes(options: OwnerOptions): Router {
 	const { faults, actions, feed } = options;
 	const router = Router();
 	router.use(sameOrigin);
-	const letGo = () => {
-		if (!faults.holdsActions()) actions.release();
-	};
+	const letGo = () => actions.release(faults.holders());
 	const answer = (response: Response) =>
 		response.json({ faults: faults.list(), seed: faults.seed });
 

@@ -62,7 +62,7 @@ test("latencies add up, and of the others the first wins", () => {
 	expect(some.judge(request)).toEqual({
 		delay: 15,
 		instead: { kind: "drop-response" },
-		stuck: false,
+		heldBy: null,
 		doomed: { code: "x", message: "y" },
 	});
 	expect(some.list().map(({ hits }) => hits)).toEqual([1, 1, 1, 0, 1]);
@@ -91,4 +91,46 @@ test("every change and every hit is told", () => {
 	expect([some.remove("b"), some.remove("a")]).toEqual([false, true]);
 	some.judge(request);
 	expect(told).toBe(3);
+});
+
+test("a fault put again as it was goes on counting; a changed or new one begins anew", () => {
+	const kept: Fault = { id: "a", count: 2, effect: error };
+	const some = faults(kept, { id: "b", effect: { kind: "latency", ms: 1 } });
+	some.judge(request);
+	some.replace([
+		{ id: "b", effect: { kind: "latency", ms: 2 } },
+		{ ...kept, effect: { ...error } },
+		{ effect: { kind: "latency", ms: 3 } },
+	]);
+	expect(some.list().map(({ id, hits }) => [id, hits])).toEqual([
+		["b", 0],
+		["a", 1],
+		["fault-1", 0],
+	]);
+	some.judge(request);
+	expect(some.judge(request).instead).toBeUndefined();
+	some.replace(
+		some.list().map((each): Fault => {
+			const { hits: _hits, ...fault } = each;
+			return fault;
+		}),
+	);
+	expect(some.list().map(({ hits }) => hits)).toEqual([2, 2, 2]);
+});
+
+test("the dice go on while a fault stays, and start again with a seed or when none stays", () => {
+	const dice: Fault = { id: "a", probability: 0.5, effect: error };
+	const draw = (of: Faults) =>
+		Array.from({ length: 20 }, () => of.judge(request).instead !== undefined);
+	const whole = faults(dice);
+	const reference = [...draw(whole), ...draw(whole)];
+	const some = faults(dice);
+	draw(some);
+	some.replace([dice]);
+	expect(draw(some)).toEqual(reference.slice(20));
+	some.replace([dice], 1);
+	expect(draw(some)).toEqual(reference.slice(0, 20));
+	some.replace([]);
+	some.replace([dice]);
+	expect(draw(some)).toEqual(reference.slice(0, 20));
 });

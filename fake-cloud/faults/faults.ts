@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Fault, FaultEffect, LiveFault } from "../api/live.ts";
 
 /** A request under /v1 as faults see it. */
@@ -17,8 +18,9 @@ export interface Verdict {
 		FaultEffect,
 		{ kind: "latency" | "action-stuck" | "action-failed" | "quota" }
 	>;
+	/** Id of the fault that keeps the action it starts from ending. */
+	heldBy: string | null;
 	/** For the action it starts. */
-	stuck: boolean;
 	doomed: { code: string; message: string } | null;
 }
 
@@ -52,19 +54,27 @@ export class Faults {
 		return this.#seed;
 	}
 
-	/** Replaces all faults; the generator starts again, from `seed` if one is given. */
-	replace(faults: readonly Fault[], seed = this.#seed): void {
-		this.#seed = seed;
-		this.#random = seeded(seed);
-		this.#entries = faults.map((fault) => ({
-			fault: { ...fault, id: fault.id ?? `fault-${this.#next++}` },
-			path:
-				fault.match?.path === undefined
-					? undefined
-					: new RegExp(fault.match.path),
-			seen: 0,
-			hits: 0,
-		}));
+	/**
+	 * Replaces all faults. One that is put again as it was, with its id, stays: it goes on counting. Where none stays, or a
+	 * `seed` is given, the generator starts again.
+	 */
+	replace(faults: readonly Fault[], seed?: number): void {
+		const before = new Map(
+			this.#entries.map((entry) => [entry.fault.id, entry]),
+		);
+		let stay = 0;
+		this.#entries = faults.map((fault) => {
+			const known = before.get(fault.id ?? "");
+			if (known && isDeepStrictEqual(known.fault, fault)) {
+				stay++;
+				return known;
+			}
+			return this.#entry(fault);
+		});
+		if (seed !== undefined || stay === 0) {
+			this.#seed = seed ?? this.#seed;
+			this.#random = seeded(this.#seed);
+		}
 		this.#changed();
 	}
 
@@ -76,16 +86,18 @@ export class Faults {
 		return true;
 	}
 
-	/** Whether any fault still holds actions. */
-	holdsActions(): boolean {
-		return this.#entries.some(
-			({ fault }) => fault.effect.kind === "action-stuck",
+	/** The ids of the faults that hold actions. */
+	holders(): Set<string> {
+		return new Set(
+			this.#entries
+				.filter(({ fault }) => fault.effect.kind === "action-stuck")
+				.map(({ fault }) => fault.id),
 		);
 	}
 
 	/** Draws for one request. */
 	judge(request: FaultyRequest): Verdict {
-		const verdict: Verdict = { delay: 0, stuck: false, doomed: null };
+		const verdict: Verdict = { delay: 0, heldBy: null, doomed: null };
 		let hit = false;
 		for (const entry of this.#entries) {
 			const { effect } = entry.fault;
@@ -94,13 +106,13 @@ export class Faults {
 				effect.kind === "latency"
 					? false
 					: effect.kind === "action-stuck" || effect.kind === "action-failed"
-						? verdict.stuck || verdict.doomed !== null
+						? verdict.heldBy !== null || verdict.doomed !== null
 						: verdict.instead !== undefined;
 			if (taken || !this.#strikes(entry)) continue;
 			hit = true;
 			if (effect.kind === "latency")
 				verdict.delay += effect.ms + this.#random() * (effect.jitterMs ?? 0);
-			else if (effect.kind === "action-stuck") verdict.stuck = true;
+			else if (effect.kind === "action-stuck") verdict.heldBy = entry.fault.id;
 			else if (effect.kind === "action-failed")
 				verdict.doomed = {
 					code: effect.code ?? "action_failed",
@@ -122,6 +134,16 @@ export class Faults {
 				: [],
 		);
 		return limits.length === 0 ? undefined : Math.min(...limits);
+	}
+
+	#entry(fault: Fault): Entry {
+		const path = fault.match?.path;
+		return {
+			fault: { ...fault, id: fault.id ?? `fault-${this.#next++}` },
+			path: path === undefined ? undefined : new RegExp(path),
+			seen: 0,
+			hits: 0,
+		};
 	}
 
 	#strikes(entry: Entry): boolean {

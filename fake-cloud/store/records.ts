@@ -140,6 +140,8 @@ export interface ActionRecord {
 	started: number;
 	/** When it ends, or ended; null while a fault keeps it from ending. */
 	finish: number | null;
+	/** Id of that fault; absent where it was not recorded. */
+	heldBy?: string | null;
 	error: { code: string; message: string } | null;
 	/** The first is locked while the action runs. */
 	resources: { id: number; type: "load_balancer" | "server" | "network" }[];
