@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { systemClock } from "../operator/clock.ts";
+import { ownNamespace } from "../operator/kernel/namespaces.ts";
+import { listenIn } from "../operator/kernel/sockets.ts";
 import { FakeClock } from "../test/support/fake-clock.ts";
 import { closeClouds, testCloud } from "../test/support/fake-cloud.ts";
 import { quietLog } from "../test/support/quiet-log.ts";
@@ -326,3 +328,21 @@ test("API and door may be open already; closing the cloud closes them, idle conn
 		testCloud({ listeners: { api: createServer() } }),
 	).rejects.toMatchObject({ code: "ListenFailed" });
 });
+
+// Sockets of one's own make are Linux'.
+(process.platform === "linux" ? test : test.skip)(
+	"the API may be reached by more sockets; closing the cloud ends their streams and idle connections, too",
+	async () => {
+		const api = createServer().listen(0, "127.0.0.1");
+		await once(api, "listening");
+		const { port } = api.address() as AddressInfo;
+		const also = [{ fd: listenIn(ownNamespace, "127.0.0.2", port) }];
+		const cloud = await testCloud({ listeners: { api, also } });
+		const there = `http://127.0.0.2:${port}`;
+		const stream = await fetch(`${there}/fairlead/events`);
+		expect((await fetch(`${there}/livez`)).status).toBe(200);
+		await cloud.close();
+		await stream.text();
+		await expect(fetch(there)).rejects.toThrow();
+	},
+);

@@ -217,12 +217,13 @@ export async function startFakeCloud(
 		const at = given
 			? await adopt(server, given)
 			: { host, port: await listen(server, host, options.port ?? 0) };
+		const more: Server[] = [];
 		undo.push(() => {
 			live.endStreams();
-			return stop(server, clock);
+			return stop(server, more, clock);
 		});
 		for (const { fd } of options.listeners?.also ?? [])
-			undo.push(await alsoOn(fd, server));
+			more.push(await alsoOn(fd, server));
 		actions.resume();
 		return {
 			url: `http://${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}`,
@@ -244,22 +245,24 @@ export async function startFakeCloud(
 	}
 }
 
-/** Hands what comes in at a socket that listens to `server`; gives what ends that. */
-async function alsoOn(
-	fd: number,
-	server: HttpServer,
-): Promise<() => Promise<void>> {
+/** Hands what comes in at a socket that listens to `server`. */
+async function alsoOn(fd: number, server: HttpServer): Promise<Server> {
 	const more = createTcpServer((socket) => server.emit("connection", socket));
 	more.listen({ fd });
 	await once(more, "listening");
-	return () => new Promise((resolve) => more.close(() => resolve()));
+	return more;
 }
 
-/** Requests under way are answered. */
-async function stop(server: HttpServer, clock: Clock): Promise<void> {
-	const closed = once(server, "close");
+/** Requests under way are answered, by whichever listener they came; idle connections are closed. */
+async function stop(
+	server: HttpServer,
+	more: readonly Server[],
+	clock: Clock,
+): Promise<void> {
+	const closed = [server, ...more].map((each) => once(each, "close"));
+	for (const each of more) each.close();
 	server.close();
 	const cancel = clock.after(lastAnswersMs, () => server.closeAllConnections());
-	await closed;
+	await Promise.all(closed);
 	cancel();
 }
