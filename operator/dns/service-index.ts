@@ -13,7 +13,7 @@ import {
 
 export interface DnsStores {
 	services: Store<Service>;
-	slices: Store<EndpointSlice>;
+	endpointSlices: Store<EndpointSlice>;
 	namespaces: Store<KubeObject>;
 }
 
@@ -55,11 +55,11 @@ export class ServiceIndex {
 		this.serial = seconds(clock);
 		for (const object of stores.services.values())
 			this.#service({ type: "added", object });
-		for (const object of stores.slices.values())
+		for (const object of stores.endpointSlices.values())
 			this.#slice({ type: "added", object });
 		this.#stops = [
 			stores.services.onChange((change) => this.#service(change)),
-			stores.slices.onChange((change) => this.#slice(change)),
+			stores.endpointSlices.onChange((change) => this.#slice(change)),
 			stores.namespaces.onChange(() => this.#changed()),
 		];
 	}
@@ -108,7 +108,7 @@ export class ServiceIndex {
 	}
 
 	#endpoints(sliceKey: string, address: string): NamedAddress[] {
-		const slice = this.#stores.slices.get(sliceKey);
+		const slice = this.#stores.endpointSlices.get(sliceKey);
 		const service = slice && this.#entries.get(ownerOf(slice) ?? "")?.service;
 		if (!slice || !service) return [];
 		const found: NamedAddress[] = [];

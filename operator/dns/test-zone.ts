@@ -103,11 +103,11 @@ export function storesOf(
 	const stores = {
 		clock,
 		services: new Store<Service>(options),
-		slices: new Store<EndpointSlice>(options),
+		endpointSlices: new Store<EndpointSlice>(options),
 		namespaces: new Store<KubeObject>(options),
 	};
 	for (const one of objects.services ?? []) stores.services.put(one);
-	for (const one of objects.slices ?? []) stores.slices.put(one);
+	for (const one of objects.slices ?? []) stores.endpointSlices.put(one);
 	for (const one of objects.namespaces ?? ["default", "shop"])
 		stores.namespaces.put(namespace(one));
 	return stores;

@@ -577,13 +577,13 @@ describe("a change in the cluster", () => {
 
 	it("of endpoints moves the names with the addresses", () => {
 		const { ask, stores } = worldOf();
-		stores.slices.put(slice("default/empty", ["10.244.9.9"]));
+		stores.endpointSlices.put(slice("default/empty", ["10.244.9.9"]));
 		expect(told(ask(`empty.${svc}`, types.A))).toEqual([
 			"NOERROR",
 			`empty.${svc} 5 A 10.244.9.9`,
 		]);
 		const moved = slice("default/peers", ["10.244.9.10"]);
-		stores.slices.put(moved);
+		stores.endpointSlices.put(moved);
 		expect(told(ask(`peers.${svc}`, types.A))).toEqual([
 			"NOERROR",
 			`peers.${svc} 5 A 10.244.9.10`,
@@ -591,7 +591,7 @@ describe("a change in the cluster", () => {
 		expect(told(ask("3.1.244.10.in-addr.arpa", types.PTR))).toContain(
 			"NXDOMAIN",
 		);
-		stores.slices.remove({
+		stores.endpointSlices.remove({
 			...moved,
 			metadata: { ...moved.metadata, resourceVersion: "99999" },
 		});
@@ -600,7 +600,9 @@ describe("a change in the cluster", () => {
 
 	it("tells an endpoint in two slices once", () => {
 		const { ask, stores } = worldOf();
-		stores.slices.put(slice("default/peers", ["10.244.1.3"], undefined, "b"));
+		stores.endpointSlices.put(
+			slice("default/peers", ["10.244.1.3"], undefined, "b"),
+		);
 		expect(told(ask(`peers.${svc}`, types.A))).toHaveLength(3);
 		expect(told(ask("3.1.244.10.in-addr.arpa", types.PTR))).toHaveLength(2);
 	});

@@ -12,19 +12,25 @@ export function listen(
 ): Promise<number> {
 	return new Promise((resolve, reject) => {
 		const failed = (cause: NodeJS.ErrnoException) =>
-			reject(
-				new FairleadError(
-					"ListenFailed",
-					`cannot listen on ${host}:${port}: ${why(cause)}`,
-					{ cause },
-				),
-			);
+			reject(listenFailed(`${host}:${port}`, cause));
 		server.once("error", failed);
 		server.listen(port, host, () => {
 			server.off("error", failed);
 			resolve((server.address() as AddressInfo).port);
 		});
 	});
+}
+
+/** `where` is what could not be listened on, as the message shall say it. */
+export function listenFailed(
+	where: string,
+	cause: NodeJS.ErrnoException,
+): FairleadError {
+	return new FairleadError(
+		"ListenFailed",
+		`cannot listen on ${where}: ${why(cause)}`,
+		{ cause },
+	);
 }
 
 function why(error: NodeJS.ErrnoException): string {
