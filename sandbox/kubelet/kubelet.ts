@@ -45,8 +45,9 @@ const architectures: Record<string, string> = { x64: "amd64", ia32: "386" };
 export class Kubelet {
 	/** The node is registered and Ready. */
 	readonly ready: Promise<void>;
+	/** Its node's. */
+	readonly name: string;
 	readonly #options: KubeletOptions;
-	readonly #name: string;
 	readonly #heartbeat: Heartbeat;
 	readonly #events: EventRecorder;
 	readonly #reports: Workqueue;
@@ -59,7 +60,7 @@ export class Kubelet {
 	constructor(options: KubeletOptions) {
 		const { node, client, clock, random, log, providerID, labels } = options;
 		this.#options = options;
-		this.#name = node.name;
+		this.name = node.name;
 		this.#heartbeat = new Heartbeat({
 			facts: {
 				name: node.name,
@@ -150,7 +151,7 @@ export class Kubelet {
 		const { uid = "" } = pod.metadata;
 		const known = this.#workers.get(uid);
 		if (known) known.update(deleted ? undefined : pod);
-		else if (!deleted && pod.spec.nodeName === this.#name) {
+		else if (!deleted && pod.spec.nodeName === this.name) {
 			const worker = new PodWorker(this.#host, pod);
 			this.#workers.set(uid, worker);
 			worker.step();
