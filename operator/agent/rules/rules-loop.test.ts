@@ -245,6 +245,15 @@ describe("when somebody else changes the rules", () => {
 		});
 	});
 
+	it("a change that comes first is written with everything else, and it is said all the same", async () => {
+		await threeServed();
+		world.backend.drifted = "nft (pid 4711) changed table fairlead";
+		world.put(nthSlice(1, "10.244.9.1@node-1"));
+		await world.clock.advance(20);
+		expect(world.backend.calls).toEqual(["replace"]);
+		expect(incidents.map(({ reason }) => reason)).toEqual(["RulesRepaired"]);
+	});
+
 	it("nothing is written when nobody did", async () => {
 		await threeServed();
 		await world.clock.advance(60_000);

@@ -232,7 +232,7 @@ export class RulesLoop {
 		const { clock, metrics, random, log } = this.#options;
 		const began = clock.monotonic();
 		const versions = this.#versions();
-		const full = this.#fullBecause;
+		const full = this.#fullBecause ?? this.#drifted();
 		try {
 			const change = this.#compiler.take();
 			const { program } = this.#compiler;
@@ -295,26 +295,31 @@ export class RulesLoop {
 	}
 
 	#watchDrift(): void {
-		const { clock, metrics } = this.#options;
+		const { clock } = this.#options;
 		this.#cancelDrift = clock.after(this.#tuning.driftMs, () => {
 			this.#watchDrift();
-			// Before the first sync everything there is somebody else's.
-			if (this.#watermark === undefined) return;
-			let what: string | undefined;
-			try {
-				what = this.#writer.drift();
-			} catch (error) {
-				what = (error as Error).message;
-			}
+			const drifted = this.#fullBecause === undefined && this.#drifted();
 			// A bookmark moves the watermark, and nobody is told of it.
 			this.#wake();
-			if (what === undefined || this.#fullBecause !== undefined) return;
-			metrics.drift.inc();
-			this.#incidents.drifted(what);
-			this.#fullBecause = "drift";
+			if (!drifted) return;
+			this.#fullBecause = drifted;
 			this.#queuedAt ??= clock.monotonic();
 			this.#syncIn(0);
 		});
+	}
+
+	/** Asks whether somebody else changed the rules, and says so. */
+	#drifted(): "drift" | undefined {
+		let what: string | undefined;
+		try {
+			what = this.#writer.drift();
+		} catch (error) {
+			what = (error as Error).message;
+		}
+		if (what === undefined) return undefined;
+		this.#options.metrics.drift.inc();
+		this.#incidents.drifted(what);
+		return "drift";
 	}
 
 	#scheduleResync(): void {
