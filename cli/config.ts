@@ -1,3 +1,4 @@
+import { isIP, isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
 import { formatCidr, parseCidr } from "../operator/model/addresses/cidr.ts";
 import type { Flags } from "./flags.ts";
@@ -203,6 +204,111 @@ export const agentFlags = {
 	"log-level": logLevel,
 } satisfies Flags;
 
+const dnsZone = (what: string) =>
+	z
+		.string()
+		.regex(
+			/^(?=.{1,200}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/,
+			`must be a ${what}: labels of a-z, 0-9 and - with dots between, as cluster.local`,
+		);
+
+/** IP addresses with commas between, each with a port unless there is a fallback; IPv6 ones in brackets. */
+const addresses = (fallbackPort?: number) =>
+	z.string().transform((value, context) =>
+		value.split(",").map((one) => {
+			const found = parseSocketAddress(one.trim(), fallbackPort);
+			if (found) return found;
+			context.addIssue({
+				code: "custom",
+				message:
+					fallbackPort === undefined
+						? "must be IP:PORT, several with commas between, for instance 127.0.0.1:53,[::1]:53"
+						: `must be IP or IP:PORT, several with commas between, for instance 192.0.2.53,[2001:db8::1]:${fallbackPort}`,
+			});
+			return z.NEVER;
+		}),
+	);
+
+function parseSocketAddress(
+	text: string,
+	fallbackPort: number | undefined,
+): { host: string; port: number } | undefined {
+	const [, v6, v4, digits] =
+		/^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+	const bare = fallbackPort !== undefined && isIPv6(text) ? text : undefined;
+	const host = v6 ?? v4 ?? bare ?? "";
+	const port = digits === undefined ? fallbackPort : Number(digits);
+	const isAddress = v4 === undefined ? isIPv6(host) : isIPv4(host);
+	if (!isAddress || port === undefined || port > 65_535) return undefined;
+	return { host, port };
+}
+
+export const dnsFlags = {
+	kubeconfig,
+	context: {
+		schema: text.optional(),
+		value: "NAME",
+		help: "Context of the kubeconfig, if not its current one",
+	},
+	listen: {
+		schema: addresses().default([{ host: "127.0.0.1", port: 53 }]),
+		value: "IP:PORT",
+		help: "Where to answer, over UDP and TCP; several with commas between",
+	},
+	zone: {
+		schema: dnsZone("zone").default("cluster.local"),
+		value: "ZONE",
+		help: "The cluster's zone",
+	},
+	"external-zone": {
+		schema: dnsZone("zone").optional(),
+		value: "ZONE",
+		help: "Zone of the balancers' addresses, NAME.NAMESPACE.ZONE; without it there is none",
+	},
+	upstream: {
+		schema: addresses(53).optional(),
+		value: "IP[:PORT]",
+		help: "Resolvers for all other names, with commas between; without them those are refused",
+	},
+	pods: {
+		schema: z
+			.enum(["insecure", "disabled"], {
+				error: "must be insecure or disabled",
+			})
+			.default("insecure"),
+		value: "MODE",
+		help: "Names of pods, 1-2-3-4.NAMESPACE.pod.ZONE: insecure (the address they spell) or disabled",
+	},
+	ttl: {
+		schema: wholeNumber(0, 3600, 5),
+		value: "SECONDS",
+		help: "How long clients may keep an answer",
+	},
+	address: {
+		schema: z
+			.string()
+			.transform((value) => value.split(",").map((one) => one.trim()))
+			.refine((all) => all.every((one) => isIP(one) !== 0), {
+				message:
+					"must be an IP address, several with commas between, for instance 10.96.0.10",
+			})
+			.optional(),
+		value: "IP",
+		help: "Where clients find this server, if not where it listens: the cluster IP of its Service",
+	},
+	"metrics-host": {
+		schema: text.default("127.0.0.1"),
+		value: "HOST",
+		help: "Where /livez, /readyz and /metrics listen",
+	},
+	"metrics-port": {
+		schema: port(9153),
+		value: "PORT",
+		help: "Port of /livez, /readyz and /metrics; 0 takes any free one",
+	},
+	"log-level": logLevel,
+} satisfies Flags;
+
 export const fakeCloudFlags = {
 	listen: {
 		schema: address("127.0.0.1:8080"),
@@ -247,6 +353,25 @@ export const sandboxFlags = {
 		schema: portIfGiven,
 		value: "PORT",
 		help: "Port of the cloud's API and dashboard; else 8080 or the next free one",
+	},
+	"door-port": {
+		schema: portIfGiven,
+		value: "PORT",
+		help: "Port of the SOCKS5 door to everything inside; else 1080 or the next free one",
+	},
+	network: {
+		schema: z
+			.enum(["auto", "netns", "userspace"], {
+				error: "must be one of auto, netns, userspace",
+			})
+			.default("auto"),
+		value: "MODE",
+		help: "netns: real packets between namespaces; userspace: this process carries them, on any system; auto: netns where it can",
+	},
+	data: {
+		schema: text.optional(),
+		value: "DIR",
+		help: "Where the cluster's objects and the cloud's are kept; without it everything is forgotten at the end",
 	},
 	"log-level": { ...logLevel, schema: logLevel.schema.default("warn") },
 } satisfies Flags;

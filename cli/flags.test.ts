@@ -1,4 +1,9 @@
-import { controllerFlags, fakeCloudFlags, sandboxFlags } from "./config.ts";
+import {
+	controllerFlags,
+	dnsFlags,
+	fakeCloudFlags,
+	sandboxFlags,
+} from "./config.ts";
 import { describeFlags, type Flags, parseFlags } from "./flags.ts";
 
 describe("the command line", () => {
@@ -20,6 +25,18 @@ describe("the command line", () => {
 		expect(
 			parseFlags(fakeCloudFlags, ["--listen", "[::1]:8080"]).listen,
 		).toEqual({ host: "::1", port: 8080 });
+	});
+
+	it("reads addresses with commas between, with the port of their kind where none is given", () => {
+		expect(
+			parseFlags(dnsFlags, ["--upstream", "192.0.2.1, 2001:db8::1,[::1]:5353"])
+				.upstream,
+		).toEqual([
+			{ host: "192.0.2.1", port: 53 },
+			{ host: "2001:db8::1", port: 53 },
+			{ host: "::1", port: 5353 },
+		]);
+		expect(describeFlags(dnsFlags)).toContain("(default 127.0.0.1:53)");
 	});
 
 	it.each<[string, Flags, string[], string]>([
@@ -58,6 +75,30 @@ describe("the command line", () => {
 			sandboxFlags,
 			["--nodes", "51"],
 			'--nodes "51": must be a whole number, 0 to 50',
+		],
+		[
+			"a name where an address must be",
+			dnsFlags,
+			["--listen", "127.0.0.1:53,localhost:53"],
+			'--listen "127.0.0.1:53,localhost:53": must be IP:PORT, several with commas between, for instance 127.0.0.1:53,[::1]:53',
+		],
+		[
+			"a resolver that is no address",
+			dnsFlags,
+			["--upstream", "1.2.3"],
+			'--upstream "1.2.3": must be IP or IP:PORT, several with commas between, for instance 192.0.2.53,[2001:db8::1]:53',
+		],
+		[
+			"a zone that is no name",
+			dnsFlags,
+			["--zone", "cluster..local"],
+			'--zone "cluster..local": must be a zone: labels of a-z, 0-9 and - with dots between, as cluster.local',
+		],
+		[
+			"a name server's address that is none",
+			dnsFlags,
+			["--address", "10.96.0.10,dns"],
+			'--address "10.96.0.10,dns": must be an IP address, several with commas between, for instance 10.96.0.10',
 		],
 	])("refuses %s in one line", (_what, flags, args, message) => {
 		expect(() => parseFlags(flags, args)).toThrow(

@@ -76,6 +76,7 @@ export function describeFlags(flags: Flags): string {
 }
 
 function formatDefault(value: unknown): string {
+	if (Array.isArray(value)) return value.map(formatDefault).join(",");
 	if (typeof value === "object" && value !== null && "host" in value) {
 		const { host, port } = value as { host: string; port: number };
 		return `${host}:${port}`;

@@ -3,6 +3,7 @@ import { isFairleadError } from "../operator/errors.ts";
 import {
 	agentFlags,
 	controllerFlags,
+	dnsFlags,
 	fakeCloudFlags,
 	sandboxFlags,
 } from "./config.ts";
@@ -18,7 +19,7 @@ interface Command {
 
 const commands: Record<string, Command> = {
 	sandbox: {
-		summary: "A cluster, a cloud and a served Service, in one process",
+		summary: "A cluster, a cloud and a served Service, from one command",
 		flags: sandboxFlags,
 		run: async (values, runtime) =>
 			(await import("./commands/sandbox.ts")).sandbox(values, runtime),
@@ -35,11 +36,30 @@ const commands: Record<string, Command> = {
 		run: async (values, runtime) =>
 			(await import("./commands/agent.ts")).agent(values, runtime),
 	},
+	dns: {
+		summary: "Answers the cluster's names, and those of balancers",
+		flags: dnsFlags,
+		run: async (values, runtime) =>
+			(await import("./commands/dns.ts")).dns(values, runtime),
+	},
 	"fake-cloud": {
 		summary: "A cloud API that speaks Hetzner Cloud's wire, with a dashboard",
 		flags: fakeCloudFlags,
 		run: async (values, runtime) =>
 			(await import("./commands/fake-cloud.ts")).fakeCloud(values, runtime),
+	},
+};
+
+/** Commands that Fairlead gives itself. */
+const hidden: Record<string, Command> = {
+	"sandbox-inside": {
+		summary: "",
+		flags: {},
+		run: async (values, runtime) =>
+			(await import("./commands/sandbox-inside.ts")).sandboxInside(
+				values,
+				runtime,
+			),
 	},
 };
 
@@ -54,7 +74,8 @@ async function main(args: string[]): Promise<number> {
 		process.stdout.write(`fairlead ${version()}\n`);
 		return 0;
 	}
-	const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+	const known = { ...commands, ...hidden };
+	const command = Object.hasOwn(known, name) ? known[name] : undefined;
 	if (!command) {
 		process.stderr.write(
 			`fairlead: there is no command ${name}; it has ${Object.keys(commands).join(", ")}\n`,

@@ -7,9 +7,14 @@ import { quietLog } from "../../test/support/quiet-log.ts";
 import { decodeMessage } from "./decode.ts";
 import { flagBits, type Message, rcodes, types } from "./message.ts";
 import { type DnsOptions, type DnsServer, startDns } from "./server.ts";
-import { TcpClient, UdpClient, wire } from "./test-client.ts";
-import { query } from "./test-messages.ts";
-import { recordText, service, slice, storesOf } from "./test-zone.ts";
+import { TcpClient, UdpClient, wire } from "../../test/support/dns-client.ts";
+import { query } from "../../test/support/dns-messages.ts";
+import {
+	recordText,
+	service,
+	slice,
+	storesOf,
+} from "../../test/support/dns-world.ts";
 
 const local = { host: "127.0.0.1", port: 0 };
 const web = "web.default.svc.cluster.local";

@@ -10,8 +10,8 @@ import { dnsMetrics } from "./metrics.ts";
 import type { Respond } from "./responder.ts";
 import { type tcpDefaults, TcpService } from "./tcp-service.ts";
 import { FrameReader, frame } from "./tcp-frames.ts";
-import { TcpClient, wire } from "./test-client.ts";
-import { query } from "./test-messages.ts";
+import { TcpClient, wire } from "../../test/support/dns-client.ts";
+import { query } from "../../test/support/dns-messages.ts";
 
 let service: TcpService;
 let clock: FakeClock;

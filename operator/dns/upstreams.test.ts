@@ -7,9 +7,9 @@ import { decodeMessage } from "./decode.ts";
 import { flagBits, type Message, rcodes, types } from "./message.ts";
 import { type DnsServer, startDns } from "./server.ts";
 import { FrameReader, frame } from "./tcp-frames.ts";
-import { TcpClient, UdpClient, wire } from "./test-client.ts";
-import { query } from "./test-messages.ts";
-import { recordText, service, storesOf } from "./test-zone.ts";
+import { TcpClient, UdpClient, wire } from "../../test/support/dns-client.ts";
+import { query } from "../../test/support/dns-messages.ts";
+import { recordText, service, storesOf } from "../../test/support/dns-world.ts";
 import type { SocketAddress } from "./upstreams.ts";
 
 /** Messages to answer with, each as it differs from the query; or bytes. */

@@ -11,7 +11,7 @@ import {
 	plainNames,
 	query,
 	recordsOf,
-} from "./test-messages.ts";
+} from "../../test/support/dns-messages.ts";
 
 const whole = 65_535;
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

@@ -11,7 +11,7 @@ import {
 	service,
 	slice,
 	storesOf,
-} from "./test-zone.ts";
+} from "../../test/support/dns-world.ts";
 
 const http = { name: "http", port: 80 };
 const services = [

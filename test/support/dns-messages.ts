@@ -5,8 +5,8 @@ import {
 	type Message,
 	type RecordData,
 	types,
-} from "./message.ts";
-import { foldName } from "./names.ts";
+} from "../../operator/dns/message.ts";
+import { foldName } from "../../operator/dns/names.ts";
 
 /** A query as a stub resolver sends it. */
 export function query(

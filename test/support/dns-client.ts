@@ -1,11 +1,11 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { decodeMessage } from "./decode.ts";
-import { encodeMessage } from "./encode.ts";
-import type { Message } from "./message.ts";
-import { FrameReader, frame } from "./tcp-frames.ts";
-import type { SocketAddress } from "./upstreams.ts";
+import { decodeMessage } from "../../operator/dns/decode.ts";
+import { encodeMessage } from "../../operator/dns/encode.ts";
+import type { Message } from "../../operator/dns/message.ts";
+import { FrameReader, frame } from "../../operator/dns/tcp-frames.ts";
+import type { SocketAddress } from "../../operator/dns/upstreams.ts";
 
 const whole = 65_535;
 

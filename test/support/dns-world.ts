@@ -3,13 +3,17 @@ import type {
 	EndpointSlice,
 	Service,
 	ServiceSpec,
-} from "../api/core.ts";
-import type { KubeObject } from "../api/meta.ts";
-import { Store } from "../cluster/index.ts";
-import { FakeClock } from "../../test/support/fake-clock.ts";
-import { quietLog } from "../../test/support/quiet-log.ts";
-import { type DnsRecord, type RecordData, types } from "./message.ts";
-import type { DnsStores } from "./service-index.ts";
+} from "../../operator/api/core.ts";
+import type { KubeObject } from "../../operator/api/meta.ts";
+import { Store } from "../../operator/cluster/index.ts";
+import { FakeClock } from "./fake-clock.ts";
+import { quietLog } from "./quiet-log.ts";
+import {
+	type DnsRecord,
+	type RecordData,
+	types,
+} from "../../operator/dns/message.ts";
+import type { DnsStores } from "../../operator/dns/service-index.ts";
 
 export const typeNames = new Map<number, string>(
 	Object.entries(types).map(([name, number]) => [number, name]),
