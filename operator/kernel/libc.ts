@@ -22,6 +22,8 @@ export interface Libc {
 	socket(family: number, type: number, protocol: number): number;
 	bind(fd: number, address: Uint8Array, length: number): number;
 	listen(fd: number, backlog: number): number;
+	/** `length` is the room in `address`, and then what was written. */
+	getsockname(fd: number, address: Uint8Array, length: Uint32Array): number;
 	setsockopt(
 		fd: number,
 		level: number,
@@ -65,6 +67,9 @@ function load(): Libc {
 		socket: library.func("int socket(int, int, int)"),
 		bind: library.func("int bind(int, const uint8_t *, uint32_t)"),
 		listen: library.func("int listen(int, int)"),
+		getsockname: library.func(
+			"int getsockname(int, _Out_ uint8_t *, _Inout_ uint32_t *)",
+		),
 		setsockopt: library.func(
 			"int setsockopt(int, int, int, const uint8_t *, uint32_t)",
 		),

@@ -52,6 +52,14 @@ export function listenIn(
 	return fd;
 }
 
+/** The port that a socket of either family is bound to. */
+export function portOf(fd: number): number {
+	const address = Buffer.alloc(28);
+	if (libc().getsockname(fd, address, new Uint32Array([address.length])) !== 0)
+		throw failure("ask for a socket's address", libc().errno());
+	return address.readUInt16BE(2);
+}
+
 /** The fd of a UDP socket bound to an IP address of a namespace, for `socket.bind({ fd })`. Throws as listenIn. */
 export function bindUdpIn(
 	namespace: NetworkNamespace,
