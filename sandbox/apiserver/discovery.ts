@@ -1,4 +1,10 @@
-import { allVerbs, groupVersion, type Kind, type Kinds } from "./kinds.ts";
+import {
+	allVerbs,
+	groupVersion,
+	type Kind,
+	type Kinds,
+	type Subresource,
+} from "./kinds.ts";
 import type { JsonObject } from "./schema/decode.ts";
 
 /** Answers of /api, /apis and below, from the kinds that are served. */
@@ -28,20 +34,52 @@ export const reviews: Review[] = [
 	},
 ];
 
-const verbsOf = (kind: Kind, subresource?: string): string[] => {
-	if (subresource === "finalize") return ["update"];
-	if (subresource) return ["get", "patch", "update"];
+export function verbsOf(kind: Kind, subresource?: Subresource): string[] {
+	switch (subresource) {
+		case "finalize":
+			return ["update"];
+		case "log":
+			return ["get"];
+		case "attach":
+		case "exec":
+		case "portforward":
+			return ["create", "get"];
+		case "binding":
+		case "eviction":
+			return ["create"];
+		case "scale":
+		case "status":
+			return ["get", "patch", "update"];
+		case undefined:
+			break;
+	}
 	return allVerbs.filter(
 		(verb) =>
 			!(verb === "deletecollection" && kind.collection === "namespaces"),
 	);
-};
+}
 
 /** What a subresource takes and gives, where it is not the kind itself. */
-function subresourceKind(kind: Kind, subresource: string) {
-	return subresource === "scale"
-		? { group: "autoscaling", version: "v1", kind: "Scale" }
-		: { group: kind.group, version: kind.version, kind: kind.kind };
+function subresourceKind(kind: Kind, subresource: Subresource) {
+	const { group, version } = kind;
+	switch (subresource) {
+		case "scale":
+			return { group: "autoscaling", version: "v1", kind: "Scale" };
+		case "eviction":
+			return { group: "policy", version: "v1", kind: "Eviction" };
+		case "binding":
+			return { group, version, kind: "Binding" };
+		case "exec":
+			return { group, version, kind: "PodExecOptions" };
+		case "attach":
+			return { group, version, kind: "PodAttachOptions" };
+		case "portforward":
+			return { group, version, kind: "PodPortForwardOptions" };
+		case "finalize":
+		case "log":
+		case "status":
+			return { group, version, kind: kind.kind };
+	}
 }
 
 interface Group {
@@ -151,7 +189,7 @@ function resourceList(groups: Group[], name: string, version: string) {
 				name: `${kind.plural}/${subresource}`,
 				singularName: "",
 				namespaced: kind.namespaced,
-				...(k === "Scale" ? { group, version: v } : {}),
+				...(group === kind.group ? {} : { group, version: v }),
 				kind: k,
 				verbs: verbsOf(kind, subresource),
 			});

@@ -38,6 +38,17 @@ export const allVerbs: readonly Verb[] = [
 	"watch",
 ];
 
+export type Subresource =
+	| "attach"
+	| "binding"
+	| "eviction"
+	| "exec"
+	| "finalize"
+	| "log"
+	| "portforward"
+	| "scale"
+	| "status";
+
 /** One version of a kind as it is served. */
 export interface Kind {
 	group: string;
@@ -49,7 +60,7 @@ export interface Kind {
 	shortNames: string[];
 	categories: string[];
 	namespaced: boolean;
-	subresources: ("status" | "scale" | "finalize")[];
+	subresources: Subresource[];
 	/** Of its objects. */
 	type: StructType;
 	/** Name of the type in OpenAPI. */
@@ -154,7 +165,15 @@ export function builtInKinds(service: Strategy, crd: Strategy): Kind[] {
 		core("pods", "Pod", {
 			shortNames: ["po"],
 			categories: ["all"],
-			subresources: ["status"],
+			subresources: [
+				"attach",
+				"binding",
+				"eviction",
+				"exec",
+				"log",
+				"portforward",
+				"status",
+			],
 			columns: columns.pods,
 			strategy: podStrategy,
 		}),

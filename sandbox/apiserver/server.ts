@@ -1,13 +1,24 @@
 import { timingSafeEqual } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { ApiError, asApiError, methodNotSupported } from "./api-error.ts";
+import {
+	type IncomingMessage,
+	type ServerResponse,
+	STATUS_CODES,
+} from "node:http";
+import type { PodAccess } from "../kubelet/pod-access.ts";
+import {
+	ApiError,
+	asApiError,
+	badRequest,
+	methodNotSupported,
+} from "./api-error.ts";
 import { type Body, parseBody } from "./body.ts";
 import type { Answer, Call, Context } from "./context.ts";
-import { discover, reviews } from "./discovery.ts";
-import { groupVersion, type Kind } from "./kinds.ts";
+import { discover, reviews, verbsOf } from "./discovery.ts";
+import { groupVersion, type Kind, type Subresource } from "./kinds.ts";
 import { parseRequest, type ResourceRequest } from "./request.ts";
 import { finalizeNamespace, handleResource } from "./resources.ts";
-import { listObjects } from "./reads.ts";
+import { connections, type Upgrade } from "./pods/connections.ts";
+import { getObject, listObjects } from "./reads.ts";
 import type { Json, JsonObject } from "./schema/decode.ts";
 import { type StructType, structType } from "./schema/types.ts";
 import { type Form, formOf, partial, table, tableOfOne } from "./table.ts";
@@ -16,24 +27,13 @@ import { streamWatch } from "./watch.ts";
 
 const bodyLimit = 3 * 1024 * 1024;
 
-/** Takes over a request for a subresource that lives outside the server: logs, exec. */
-export type Connect = (
-	request: ResourceRequest,
-	object: JsonObject,
-	http: {
-		request: IncomingMessage;
-		response: ServerResponse;
-		query: URLSearchParams;
-	},
-) => Promise<void>;
-
 export interface ServerOptions {
 	context: Context;
 	/** Who may ask, by bearer token; none: everyone. */
 	tokens: ReadonlyMap<string, string>;
 	address: string;
-	/** By `plural/subresource`, for instance `pods/log`. */
-	connect: ReadonlyMap<string, Connect>;
+	/** Whom to ask for logs and commands. */
+	podAccess: PodAccess | undefined;
 	closing: AbortSignal;
 }
 
@@ -84,6 +84,8 @@ async function route(
 			if (document) return sendJson(response, 200, document, []);
 		}
 	}
+	if (method === "GET" && path === "/openapi/v2")
+		return sendOpenApiV2(response, accept);
 	const parsed = parseRequest(method, path, query);
 	if (!parsed) return sendText(response, 404, "404 page not found\n");
 	const review = reviews.find(
@@ -101,20 +103,19 @@ async function route(
 			throw noSuchResource();
 		return sendText(response, 404, "404 page not found\n");
 	}
-	const call: Call = {
-		kind,
-		request: parsed,
-		query,
-		userAgent: request.headers["user-agent"] ?? "",
-		warn: (text) => warnings.push(text),
-	};
-	const outside = options.connect.get(`${parsed.plural}/${parsed.subresource}`);
-	if (outside) {
-		const { getObject } = await import("./reads.ts");
-		const object = getObject(context, call);
-		return outside(parsed, object, { request, response, query });
-	}
+	const call = callFor(kind, parsed, query, request, warnings);
 	checkSubresource(kind, parsed);
+	if (parsed.subresource === "log") {
+		const { serveLog } = await import("./pods/log.ts");
+		const pod = getObject(context, call);
+		return serveLog(
+			options.podAccess,
+			pod,
+			query,
+			response,
+			context.clock.now(),
+		);
+	}
 	const form = formOf(accept);
 	if (parsed.verb === "watch")
 		return streamWatch(context, call, response, form, options.closing);
@@ -134,14 +135,77 @@ async function route(
 	sendAnswer(context, call, response, answer, form, warnings);
 }
 
+function callFor(
+	kind: Kind,
+	parsed: ResourceRequest,
+	query: URLSearchParams,
+	request: IncomingMessage,
+	warnings: string[],
+): Call {
+	return {
+		kind,
+		request: parsed,
+		query,
+		userAgent: request.headers["user-agent"] ?? "",
+		warn: (text) => warnings.push(text),
+	};
+}
+
+/** One request that leaves HTTP, until its connection ends. Never rejects. */
+export async function serveUpgrade(
+	options: ServerOptions,
+	upgrade: Upgrade,
+): Promise<void> {
+	const { context } = options;
+	const { request, socket } = upgrade;
+	// A client that goes is no failure of this server.
+	socket.on("error", () => {});
+	try {
+		const url = new URL(request.url ?? "/", "http://localhost");
+		const query = url.searchParams;
+		authenticate(options, request);
+		const parsed = parseRequest("GET", url.pathname, query);
+		const kind =
+			parsed && context.kinds.find(parsed.group, parsed.version, parsed.plural);
+		const subresource = parsed?.subresource;
+		if (!kind || !subresource || !connections.includes(subresource))
+			throw badRequest("nothing here can be upgraded");
+		const { connectPod } = await import("./pods/upgrade.ts");
+		const call = callFor(kind, parsed, query, request, []);
+		const pod = getObject(context, call);
+		await connectPod(options.podAccess, pod, subresource, query, upgrade);
+	} catch (error) {
+		const failure = asApiError(error);
+		if (!(error instanceof ApiError))
+			context.log.error({ err: error, url: request.url }, "request failed");
+		if (socket.writable)
+			socket.end(refusal(failure.code, JSON.stringify(failure.status())));
+	}
+}
+
+function refusal(code: number, body: string): string {
+	return [
+		`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ""}`,
+		"Content-Type: application/json",
+		`Content-Length: ${Buffer.byteLength(body)}`,
+		"Connection: close",
+		"",
+		body,
+	].join("\r\n");
+}
+
 async function dispatch(
 	context: Context,
 	call: Call,
 	contentType: string,
 	json: Json | undefined,
 ): Promise<Answer> {
-	if (call.request.subresource === "finalize")
-		return finalizeNamespace(context, call, json);
+	const { subresource } = call.request;
+	if (subresource === "finalize") return finalizeNamespace(context, call, json);
+	if (subresource === "binding" || subresource === "eviction") {
+		const { actOnPod } = await import("./pods/actions.ts");
+		return actOnPod(context, call, json);
+	}
 	return handleResource(context, call, contentType, json);
 }
 
@@ -154,7 +218,9 @@ function checkSubresource(kind: Kind, request: ResourceRequest): void {
 	}
 	if (!(kind.subresources as string[]).includes(subresource))
 		throw noSuchResource();
-	if (!["get", "update", "patch"].includes(verb))
+	if (connections.includes(subresource) && ["get", "create"].includes(verb))
+		throw badRequest("Upgrade request required");
+	if (!verbsOf(kind, subresource as Subresource).includes(verb))
 		throw methodNotSupported(kind, verb);
 }
 
@@ -208,6 +274,8 @@ function typeFor(context: Context) {
 		if (kind === "DeleteOptions") return structType("meta.DeleteOptions");
 		if (apiVersion === "autoscaling/v1" && kind === "Scale")
 			return structType("autoscaling.Scale");
+		if (kind === "Binding") return structType("Binding");
+		if (kind === "Eviction") return structType("policy.Eviction");
 		const review = reviews.find(
 			(one) =>
 				one.kind === kind &&
@@ -281,4 +349,17 @@ function sendJson(
 function sendText(response: ServerResponse, code: number, text: string): void {
 	response.writeHead(code, { "Content-Type": "text/plain; charset=utf-8" });
 	response.end(text);
+}
+
+async function sendOpenApiV2(
+	response: ServerResponse,
+	accept: string,
+): Promise<void> {
+	const { openApiV2, openApiV2Bytes, openApiV2Protobuf } = await import(
+		"./openapi-v2.ts"
+	);
+	if (!/proto-openapi/.test(accept))
+		return sendJson(response, 200, openApiV2, []);
+	response.writeHead(200, { "Content-Type": openApiV2Protobuf });
+	response.end(openApiV2Bytes());
 }

@@ -3,6 +3,7 @@ import type { Server } from "node:net";
 import type { Clock } from "../../operator/clock.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import type { Log } from "../../operator/log.ts";
+import type { PodAccess } from "../kubelet/pod-access.ts";
 import { issueCredentials } from "./certificate.ts";
 import type { Context } from "./context.ts";
 import { customKinds } from "./crds/custom-kinds.ts";
@@ -11,7 +12,7 @@ import { Listeners } from "./listeners.ts";
 import { emptyNamespaces } from "./namespaces.ts";
 import { builtInKinds, Kinds } from "./kinds.ts";
 import { type Advertised, populate } from "./populate.ts";
-import { type Connect, serve } from "./server.ts";
+import { serve, serveUpgrade } from "./server.ts";
 import { ServiceAllocators } from "./services/allocate.ts";
 import { type Cidr, formatIp, parseCidr } from "./services/ip.ts";
 import { serviceStrategy } from "./services/strategy.ts";
@@ -40,8 +41,8 @@ export interface ApiServerOptions {
 	nodePorts?: { first: number; last: number };
 	/** CustomResourceDefinitions to begin with. */
 	crds?: object[];
-	/** By `plural/subresource`: subresources that live outside the server, for instance `pods/log`. */
-	connect?: Record<string, Connect>;
+	/** Answers for logs, commands and ports of pods; absent: requests for them are refused. */
+	podAccess?: PodAccess;
 	/** How many changes of each kind a watch may lag behind; default 10,000. */
 	watchHistory?: number;
 	clock: Clock;
@@ -119,11 +120,16 @@ export async function startApiServer(
 		context,
 		tokens,
 		address: "",
-		connect: new Map(Object.entries(options.connect ?? {})),
+		podAccess: options.podAccess,
 		closing: closing.signal,
 	};
 	server.on("request", (request, response) => {
 		void populated.promise.then(() => serve(serving, request, response));
+	});
+	server.on("upgrade", (request, socket, head) => {
+		void populated.promise.then(() =>
+			serveUpgrade(serving, { request, socket, head }),
+		);
 	});
 	const listeners = await Listeners.open(options, (socket) =>
 		server.emit("connection", socket),

@@ -139,16 +139,23 @@ export function updateObject(
 	if (oldMeta["generation"] !== undefined)
 		meta["generation"] = oldMeta["generation"];
 	const status = request.subresource === "status";
+	// These two write past the strategy, as they do upstream.
+	const direct =
+		request.subresource === "finalize" || request.subresource === "binding";
 	const dryRun = isDryRun(query);
 	const transaction =
 		(status ? undefined : kind.strategy.allocate?.(object, old, dryRun)) ??
 		nothing;
 	try {
 		if (status) kind.strategy.prepareForStatus?.(object, old);
-		else if (request.subresource !== "finalize")
-			kind.strategy.prepareForUpdate?.(object, old);
+		else if (!direct) kind.strategy.prepareForUpdate?.(object, old);
 		keepSystemFields(meta, oldMeta);
-		if (kind.strategy.generation && !status && specChanged(object, old))
+		if (
+			kind.strategy.generation &&
+			!status &&
+			!direct &&
+			specChanged(object, old)
+		)
 			meta["generation"] = numberAt(oldMeta, "generation") + 1;
 		const errors = status
 			? (kind.strategy.validateStatus?.(object, old) ?? [])

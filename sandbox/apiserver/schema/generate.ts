@@ -33,6 +33,7 @@ const sources: Record<string, Source> = {
 		file: join(api, "autoscaling/v1/types.go"),
 		prefix: "autoscaling.",
 	},
+	policy: { file: join(api, "policy/v1/types.go"), prefix: "policy." },
 	authentication: {
 		file: join(api, "authentication/v1/types.go"),
 		prefix: "authentication.",
@@ -47,7 +48,7 @@ const sources: Record<string, Source> = {
 const roots = [
 	"Namespace Service Endpoints Pod Node Event Secret ConfigMap ServiceAccount Binding",
 	"meta.DeleteOptions meta.Status meta.LabelSelector apps.Deployment apps.ReplicaSet",
-	"discovery.EndpointSlice events.Event coordination.Lease autoscaling.Scale",
+	"discovery.EndpointSlice events.Event coordination.Lease autoscaling.Scale policy.Eviction",
 	"authentication.TokenRequest authentication.SelfSubjectReview",
 	"authorization.SelfSubjectAccessReview authorization.SelfSubjectRulesReview authorization.SubjectAccessReview",
 ].flatMap((line) => line.split(" "));

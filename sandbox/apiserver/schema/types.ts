@@ -9,6 +9,7 @@ import { events } from "./events.ts";
 import { extensions } from "./extensions.ts";
 import { meta } from "./meta.ts";
 import { pod } from "./pod.ts";
+import { policy } from "./policy.ts";
 
 /*
  * Types of the Kubernetes API, from tables in the notation
@@ -97,6 +98,7 @@ for (const table of [
 	events,
 	coordination,
 	autoscaling,
+	policy,
 	authentication,
 	authorization,
 	extensions,
