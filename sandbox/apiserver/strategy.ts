@@ -36,8 +36,8 @@ export interface Strategy {
 	createOnUpdate?: boolean;
 	/** PUT without a resourceVersion is refused. */
 	needsResourceVersion?: boolean;
-	/** metadata.generation counts changes of the spec. */
-	generation?: boolean;
+	/** metadata.generation counts changes of the spec, or also those of annotations. */
+	generation?: true | "and annotations";
 	/** Seconds between the request to delete and the end, if the request does not say; the object stays meanwhile. */
 	gracePeriod?(object: JsonObject, asked: number | undefined): number;
 	/** The answer to a DELETE is the object, not a Status. */

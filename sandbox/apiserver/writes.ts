@@ -154,7 +154,12 @@ export function updateObject(
 			kind.strategy.generation &&
 			!status &&
 			!direct &&
-			specChanged(object, old)
+			(specChanged(object, old) ||
+				(kind.strategy.generation === "and annotations" &&
+					!equal(
+						objectAt(meta, "annotations"),
+						objectAt(oldMeta, "annotations"),
+					)))
 		)
 			meta["generation"] = numberAt(oldMeta, "generation") + 1;
 		const errors = status

@@ -96,7 +96,8 @@ const keepStatus: Pick<
 
 export const deploymentStrategy: Strategy = {
 	...keepStatus,
-	generation: true,
+	// Annotations are copied to ReplicaSets: a controller has to act on them.
+	generation: "and annotations",
 	scale,
 	defaults(object) {
 		const spec = ensureObject(object, "spec");
