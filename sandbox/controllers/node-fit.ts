@@ -14,14 +14,14 @@ type Taint = NonNullable<NonNullable<Node["spec"]>["taints"]>[number];
 export function chooseNode(
 	pod: Pod,
 	candidates: readonly Candidate[],
-): { node: string } | { problem: string } {
+): { node: Node } | { problem: string } {
 	if (candidates.length === 0)
 		return { problem: "no nodes available to schedule pods" };
 	const reasons = candidates.map((each) => misfit(pod, each));
 	const best = candidates
 		.filter((_, index) => reasons[index] === undefined)
 		.map((candidate) => ({
-			name: candidate.node.metadata.name,
+			node: candidate.node,
 			pods: candidate.pods.filter((each) => !isTerminal(each)).length,
 			siblings: candidate.pods.filter((each) => areSiblings(each, pod)).length,
 		}))
@@ -29,9 +29,9 @@ export function chooseNode(
 			(a, b) =>
 				a.pods - b.pods ||
 				a.siblings - b.siblings ||
-				byNumberInName(a.name, b.name),
+				byNumberInName(a.node.metadata.name, b.node.metadata.name),
 		)[0];
-	return best ? { node: best.name } : { problem: problemOf(reasons) };
+	return best ? { node: best.node } : { problem: problemOf(reasons) };
 }
 
 /** Why a node is not for a pod, in the scheduler's words; undefined if it is. */

@@ -1,4 +1,4 @@
-import type { Pod } from "../../operator/api/core.ts";
+import type { Node, Pod } from "../../operator/api/core.ts";
 import { objectKey } from "../../operator/api/meta.ts";
 import { resources } from "../../operator/cluster/kube.ts";
 import { isFairleadError } from "../../operator/errors.ts";
@@ -54,7 +54,7 @@ export function startScheduler(options: ControllerOptions): Loop {
 		const choice = chooseNode(pod, candidates());
 		if ("problem" in choice) return refuse(pod, choice.problem);
 		const { node } = choice;
-		assumed.set(uid, { pod, node });
+		assumed.set(uid, { pod, node: node.metadata.name });
 		try {
 			stores.pods.apply(await bind(pod, node));
 		} catch (error) {
@@ -67,7 +67,7 @@ export function startScheduler(options: ControllerOptions): Loop {
 			type: "Normal",
 			reason: "Scheduled",
 			action: "Binding",
-			note: `Successfully assigned ${namespace}/${name} to ${node}`,
+			note: `Successfully assigned ${namespace}/${name} to ${node.metadata.name}`,
 		});
 	}
 
@@ -86,11 +86,14 @@ export function startScheduler(options: ControllerOptions): Loop {
 	}
 
 	/** The version guards it: a pod that was deleted, changed or bound meanwhile is looked at again. */
-	async function bind(pod: Pod, nodeName: string): Promise<Pod> {
+	async function bind(pod: Pod, node: Node): Promise<Pod> {
 		const { uid, resourceVersion } = pod.metadata;
 		const bound = await client.patch<Pod>(resources.pods, refOf(pod.metadata), {
 			type: "merge",
-			body: { metadata: { uid, resourceVersion }, spec: { nodeName } },
+			body: {
+				metadata: { uid, resourceVersion, labels: topologyOf(node) },
+				spec: { nodeName: node.metadata.name },
+			},
 		});
 		stores.pods.apply(bound);
 		return patchCondition(bound, { status: "True" });
@@ -150,13 +153,25 @@ export function startScheduler(options: ControllerOptions): Loop {
 }
 
 /** What of a node decides about pods: not its heartbeat. */
-function facts({ metadata, spec, status }: Candidate["node"]) {
+function facts({ metadata, spec, status }: Node) {
 	return {
 		labels: metadata.labels,
 		spec,
 		allocatable: status?.allocatable,
 		ready: status?.conditions?.find(({ type }) => type === "Ready")?.status,
 	};
+}
+
+/** Labels of its node that a pod gets when it is bound (the admission plugin PodTopologyLabels). */
+export function topologyOf({ metadata }: Node): Record<string, string> {
+	return Object.fromEntries(
+		["topology.kubernetes.io/zone", "topology.kubernetes.io/region"].flatMap(
+			(key) => {
+				const value = metadata.labels?.[key];
+				return value === undefined ? [] : [[key, value]];
+			},
+		),
+	);
 }
 
 function awaitsNode({ metadata, spec, status }: Pod): boolean {
