@@ -8,7 +8,7 @@ import { createKubeClient } from "../../operator/cluster/client.ts";
 import { EventRecorder } from "../../operator/cluster/events.ts";
 import { loadConnection } from "../../operator/cluster/kubeconfig.ts";
 import { resources } from "../../operator/cluster/kube.ts";
-import { FairleadError } from "../../operator/errors.ts";
+import { FairleadError, isFairleadError } from "../../operator/errors.ts";
 import { ownNamespace } from "../../operator/kernel/namespaces.ts";
 import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
 import { listen } from "../../operator/probes/listen.ts";
@@ -25,7 +25,7 @@ export async function agent(
 	const { clock, random } = runtime;
 	const log = await runtime.createLog(flags["log-level"]);
 	if (flags.cleanup) {
-		const backend = new NftablesBackend(ownNamespace);
+		const backend = openRules();
 		backend.remove();
 		backend.close();
 		log.info("Fairlead's rules are gone from this node");
@@ -54,7 +54,7 @@ export async function agent(
 		await probes.close();
 		return;
 	}
-	const backend = new NftablesBackend(ownNamespace);
+	const backend = openRules();
 	const connection = await loadConnection(
 		connectionSources(flags, runtime, log),
 	);
@@ -125,4 +125,18 @@ export async function agent(
 	await stores.stop();
 	client.close();
 	await probes.close();
+}
+
+/** Throws KernelDenied, KernelUnsupported. */
+function openRules(): NftablesBackend {
+	try {
+		return new NftablesBackend(ownNamespace);
+	} catch (error) {
+		if (!isFairleadError(error, "KernelDenied")) throw error;
+		throw new FairleadError(
+			"KernelDenied",
+			`the agent needs CAP_NET_ADMIN on its node: ${error.message}`,
+			{ cause: error },
+		);
+	}
 }

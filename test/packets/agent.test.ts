@@ -1,9 +1,11 @@
 import { jest } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { get } from "node:http";
 import type { Socket } from "node:net";
+import { join } from "node:path";
 import { Registry } from "prom-client";
 import { type Agent, startAgent } from "../../operator/agent/agent.ts";
 import { agentMetrics } from "../../operator/agent/metrics.ts";
@@ -279,6 +281,25 @@ describe("fairlead agent", () => {
 		expect(await ask(client, clusterIP, 80)).toBe(
 			`${second?.address} sees ${client.address}`,
 		);
+	});
+
+	it("whose API server is away writes no rules, says so at /readyz, and goes on trying", async () => {
+		const [node] = cluster.nodes as [NodeNetwork];
+		const away = join(cluster.folder, "away");
+		writeFileSync(
+			away,
+			readFileSync(cluster.kubeconfig, "utf8").replace(":6443", ":1"),
+		);
+		const agent = agentProcess(node, "--kubeconfig", away);
+		const { probes } = await agent.logged(
+			({ msg }) => msg === "the agent is running",
+		);
+		const port = Number(probes);
+		expect(await statusOf(node, "127.0.0.1", port, "/readyz")).toBe(503);
+		expect(await statusOf(node, "127.0.0.1", port, "/livez")).toBe(200);
+		expect(await statusOf(node, "127.0.0.1", 10256, "/healthz")).toBe(503);
+		expect(nft(node, "list", "tables")).toBe("");
+		expect((await agent.kill("SIGTERM")).code).toBe(0);
 	});
 
 	it("--cleanup takes its rules away and nothing else", async () => {
