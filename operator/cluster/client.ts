@@ -169,6 +169,11 @@ export function createKubeClient(
 			await request({ method: "DELETE", path, body }, options, isKind);
 		},
 
+		async act(resource, ref, body, options = {}) {
+			const path = pathOf(resource, ref);
+			await request({ method: "POST", path, body }, options, isKind);
+		},
+
 		async watch<T extends KubeObject>(
 			resource: Resource,
 			{ namespace, ...query }: Parameters<KubeClient["watch"]>[1],

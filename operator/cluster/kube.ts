@@ -129,6 +129,17 @@ export interface KubeClient {
 		/** `gracePeriodSeconds` 0: the last word of who ran the object, which is gone then. */
 		options?: CallOptions & { gracePeriodSeconds?: number },
 	): Promise<void>;
+	/** Does with a pod what a subresource is there for: gives it to a node, or evicts it. The answer says nothing more. */
+	act(
+		resource: Resource,
+		ref: {
+			namespace: string;
+			name: string;
+			subresource: "binding" | "eviction";
+		},
+		body: object,
+		options?: CallOptions,
+	): Promise<void>;
 	/**
 	 * Opens a watch; resolves once the server has answered 200. Iterating yields what arrived together as one array and
 	 * ends when the server closes; it throws when the connection breaks or a line is not JSON. In-stream ERROR events are

@@ -23,6 +23,10 @@ export function fencedClient(client: KubeClient, fence: Fence): KubeClient {
 			fence();
 			return client.delete(...args);
 		},
+		act: async (...args) => {
+			fence();
+			return client.act(...args);
+		},
 		close: () => client.close(),
 	};
 }

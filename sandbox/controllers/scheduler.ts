@@ -35,6 +35,7 @@ export function startScheduler(options: ControllerOptions): Loop {
 			follow(stores.pods, ({ type, object }) => {
 				if (type !== "deleted" && awaitsNode(object))
 					enqueue(objectKey(object));
+				else assumed.delete(object.metadata.uid ?? "");
 				if (object.spec.nodeName && (type === "deleted" || isTerminal(object)))
 					retry();
 			}),
@@ -56,13 +57,15 @@ export function startScheduler(options: ControllerOptions): Loop {
 		const { node } = choice;
 		assumed.set(uid, { pod, node: node.metadata.name });
 		try {
-			stores.pods.apply(await bind(pod, node));
+			await bind(pod, node);
 		} catch (error) {
+			assumed.delete(uid);
 			if (isFairleadError(error, "KubeNotFound")) return;
 			throw error;
-		} finally {
-			assumed.delete(uid);
 		}
+		// The cache may have heard of it before the answer came.
+		const known = stores.pods.get(key);
+		if (known?.metadata.uid !== uid || !awaitsNode(known)) assumed.delete(uid);
 		recorder.record(resources.pods, pod, {
 			type: "Normal",
 			reason: "Scheduled",
@@ -85,62 +88,60 @@ export function startScheduler(options: ControllerOptions): Loop {
 			}));
 	}
 
-	/** The version guards it: a pod that was deleted, changed or bound meanwhile is looked at again. */
-	async function bind(pod: Pod, node: Node): Promise<Pod> {
-		const { uid, resourceVersion } = pod.metadata;
-		const bound = await client.patch<Pod>(resources.pods, refOf(pod.metadata), {
-			type: "merge",
-			body: {
-				metadata: { uid, resourceVersion, labels: topologyOf(node) },
-				spec: { nodeName: node.metadata.name },
+	/** The uid guards it, and that a pod is bound only once. */
+	function bind({ metadata }: Pod, node: Node): Promise<void> {
+		const { namespace = "", name, uid } = metadata;
+		return client.act(
+			resources.pods,
+			{ namespace, name, subresource: "binding" },
+			{
+				apiVersion: "v1",
+				kind: "Binding",
+				metadata: { namespace, name, uid },
+				target: { kind: "Node", name: node.metadata.name },
 			},
-		});
-		stores.pods.apply(bound);
-		return patchCondition(bound, { status: "True" });
+		);
 	}
 
+	/** Says why a pod has no node, on the pod and in an event. */
 	async function refuse(pod: Pod, message: string): Promise<void> {
-		const condition = { status: "False", reason: "Unschedulable", message };
-		const present = pod.status?.conditions?.find(
-			({ type }) => type === "PodScheduled",
-		);
 		recorder.record(resources.pods, pod, {
 			type: "Warning",
 			reason: "FailedScheduling",
 			action: "Scheduling",
 			note: message,
 		});
+		const present = pod.status?.conditions?.find(
+			({ type }) => type === "PodScheduled",
+		);
 		if (present?.status === "False" && present.message === message) return;
+		const condition = {
+			type: "PodScheduled",
+			status: "False",
+			reason: "Unschedulable",
+			message,
+			lastTransitionTime:
+				(present?.status === "False" && present.lastTransitionTime) ||
+				timestamp(clock.now()),
+		};
+		const { metadata } = pod;
 		try {
-			stores.pods.apply(await patchCondition(pod, condition));
+			stores.pods.apply(
+				await client.patch<Pod>(
+					resources.pods,
+					{ ...refOf(metadata), subresource: "status" },
+					{
+						type: "strategic-merge",
+						body: {
+							metadata: { uid: metadata.uid },
+							status: { conditions: [condition] },
+						},
+					},
+				),
+			);
 		} catch (error) {
 			if (!isFairleadError(error, "KubeNotFound")) throw error;
 		}
-	}
-
-	/** Others' conditions stay as they are. */
-	function patchCondition(
-		{ metadata }: Pod,
-		condition: { status: string; reason?: string; message?: string },
-	): Promise<Pod> {
-		const whole = {
-			type: "PodScheduled",
-			reason: null,
-			message: null,
-			...condition,
-			lastTransitionTime: timestamp(clock.now()),
-		};
-		return client.patch<Pod>(
-			resources.pods,
-			{ ...refOf(metadata), subresource: "status" },
-			{
-				type: "strategic-merge",
-				body: {
-					metadata: { uid: metadata.uid },
-					status: { conditions: [whole] },
-				},
-			},
-		);
 	}
 
 	const loop = startLoop("scheduler", options, { watch, sync });
@@ -160,18 +161,6 @@ function facts({ metadata, spec, status }: Node) {
 		allocatable: status?.allocatable,
 		ready: status?.conditions?.find(({ type }) => type === "Ready")?.status,
 	};
-}
-
-/** Labels of its node that a pod gets when it is bound (the admission plugin PodTopologyLabels). */
-export function topologyOf({ metadata }: Node): Record<string, string> {
-	return Object.fromEntries(
-		["topology.kubernetes.io/zone", "topology.kubernetes.io/region"].flatMap(
-			(key) => {
-				const value = metadata.labels?.[key];
-				return value === undefined ? [] : [[key, value]];
-			},
-		),
-	);
 }
 
 function awaitsNode({ metadata, spec, status }: Pod): boolean {

@@ -50,21 +50,15 @@ export interface World {
 
 export type PodState = "ready" | "not ready" | "failed" | "succeeded";
 
-/** A cluster and how it binds a pod to a node. */
-export interface Side {
-	endpoint: Endpoint;
-	bind(namespace: string, pod: string, node: string): Promise<void>;
-}
-
 export const nodes = ["node-1", "node-2", "node-3"];
 
 /** Both clusters at once: every command goes to both, and `agree` waits until both look the same. */
 export class TwoWorlds {
 	readonly both: World[];
 	readonly #namespace: string;
-	readonly #sides: Side[];
+	readonly #sides: Endpoint[];
 
-	constructor(sides: Side[], namespace: string) {
+	constructor(sides: Endpoint[], namespace: string) {
 		this.#sides = sides;
 		this.#namespace = namespace;
 		this.both = sides.map((side) => openWorld(side, namespace));
@@ -73,7 +67,7 @@ export class TwoWorlds {
 	async open(): Promise<void> {
 		const name = this.#namespace;
 		const account = `/api/v1/namespaces/${name}/serviceaccounts/default`;
-		for (const { endpoint } of this.#sides) {
+		for (const endpoint of this.#sides) {
 			await send(endpoint, "POST", "/api/v1/namespaces", {
 				metadata: { name },
 			});
@@ -103,7 +97,7 @@ export class TwoWorlds {
 		return real as Snapshot;
 	}
 
-	async #look({ endpoint }: Side): Promise<Snapshot> {
+	async #look(endpoint: Endpoint): Promise<Snapshot> {
 		const entries = Object.entries(paths).map(async ([kind, path]) => {
 			const at = path.replace("NS", this.#namespace);
 			const answer = await endpoint.call("GET", at, undefined, {});
@@ -115,7 +109,7 @@ export class TwoWorlds {
 	}
 }
 
-function openWorld({ endpoint, bind }: Side, namespace: string): World {
+function openWorld(endpoint: Endpoint, namespace: string): World {
 	const at = (kind: keyof typeof paths, name = "", more = "") =>
 		[paths[kind].replace("NS", namespace), name, more]
 			.filter(Boolean)
@@ -163,11 +157,10 @@ function openWorld({ endpoint, bind }: Side, namespace: string): World {
 			);
 			for (const { metadata } of waiting) {
 				placed++;
-				await bind(
-					namespace,
-					metadata.name,
-					nodes[placed % nodes.length] as string,
-				);
+				await send(endpoint, "POST", at("pods", metadata.name, "binding"), {
+					metadata: { name: metadata.name },
+					target: { kind: "Node", name: nodes[placed % nodes.length] },
+				});
 				await status(metadata.name, {
 					phase: "Pending",
 					podIP: ip(placed),

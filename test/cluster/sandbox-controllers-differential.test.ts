@@ -12,16 +12,15 @@ import { startEndpoints } from "../../sandbox/controllers/endpoints.ts";
 import { addIndexes } from "../../sandbox/controllers/indexes.ts";
 import type { Loop } from "../../sandbox/controllers/loop.ts";
 import { startReplicaSets } from "../../sandbox/controllers/replica-sets.ts";
-import { topologyOf } from "../../sandbox/controllers/scheduler.ts";
 import { startServiceAccounts } from "../../sandbox/controllers/service-accounts.ts";
 import { startStores, type Stores } from "../../sandbox/stores.ts";
 import { type Cluster, startCluster } from "../support/cluster.ts";
 import { plainConnection } from "../support/connection.ts";
 import { quietLog } from "../support/quiet-log.ts";
-import { endpoint } from "./apiserver-play.ts";
+import { type Endpoint, endpoint } from "./apiserver-play.ts";
 import { serviceScenarios } from "./controllers-service-scenarios.ts";
 import { workloadScenarios } from "./controllers-workload-scenarios.ts";
-import { nodes, send, type Side, TwoWorlds } from "./controllers-world.ts";
+import { nodes, send, TwoWorlds } from "./controllers-world.ts";
 
 // The sandbox's controllers do as kube-controller-manager does: the same objects and the same pods, the same endpoints,
 // ReplicaSets and statuses. Pods are bound and report as the test says, on both sides.
@@ -30,19 +29,12 @@ const scenarios = [...serviceScenarios, ...workloadScenarios];
 const serviceCidrs = ["10.96.0.0/16", "fd00:10:96::/112"];
 const log = quietLog();
 
-const nodeNamed = (name: string) => ({
-	metadata: {
-		name,
-		labels: { "topology.kubernetes.io/zone": `zone-of-${name}` },
-	},
-});
-
 let real: Cluster;
 let ours: ApiServer;
 let client: KubeClient;
 let stores: Stores;
 let loops: Loop[];
-let sides: Side[];
+let sides: Endpoint[];
 
 beforeAll(async () => {
 	real = await startCluster({
@@ -83,36 +75,15 @@ beforeAll(async () => {
 	];
 	const onReal = endpoint(real.server, real.ca, real.adminToken);
 	const onOurs = endpoint(ours.url, ours.ca, ours.adminToken);
-	sides = [
-		{
-			endpoint: onReal,
-			async bind(namespace, name, node) {
-				await send(
-					onReal,
-					"POST",
-					`/api/v1/namespaces/${namespace}/pods/${name}/binding`,
-					{ metadata: { name }, target: { kind: "Node", name: node } },
-				);
-			},
-		},
-		{
-			endpoint: onOurs,
-			async bind(namespace, name, node) {
-				await send(
-					onOurs,
-					"PATCH",
-					`/api/v1/namespaces/${namespace}/pods/${name}`,
-					{
-						metadata: { labels: topologyOf(nodeNamed(node)) },
-						spec: { nodeName: node },
-					},
-				);
-			},
-		},
-	];
+	sides = [onReal, onOurs];
 	for (const side of sides)
 		for (const name of nodes)
-			await send(side.endpoint, "POST", "/api/v1/nodes", nodeNamed(name));
+			await send(side, "POST", "/api/v1/nodes", {
+				metadata: {
+					name,
+					labels: { "topology.kubernetes.io/zone": `zone-of-${name}` },
+				},
+			});
 }, 60_000);
 
 afterAll(async () => {

@@ -207,6 +207,10 @@ export class FakeKube implements KubeClient {
 		throw new Error("FakeKube knows no patches");
 	}
 
+	act(): never {
+		throw new Error("FakeKube knows no pods");
+	}
+
 	async watch<T extends KubeObject>(
 		resource: Resource,
 		watch: WatchOptions,

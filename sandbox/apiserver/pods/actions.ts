@@ -10,6 +10,7 @@ import { type Answer, type Call, type Context, timestamp } from "../context.ts";
 import { deleteObject } from "../deletes.ts";
 import { invalidObject, required } from "../field-error.ts";
 import { isObject, type Json, type JsonObject } from "../schema/decode.ts";
+import type { Stored } from "../store.ts";
 import { updateObject } from "../writes.ts";
 
 /** Subresources of pods that are things to do: POST does them and answers with a Status. */
@@ -57,6 +58,11 @@ function bind(context: Context, call: Call, body: JsonObject): void {
 			throw refuse(
 				`pod ${name} is being deleted, cannot be assigned to a host`,
 			);
+		const uid = stringAt(body, "metadata", "uid");
+		if (uid && uid !== meta["uid"])
+			throw refuse(
+				`Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stringAt(meta, "uid")}`,
+			);
 		const held = stringAt(spec, "nodeName");
 		if (held)
 			throw refuse(
@@ -65,6 +71,12 @@ function bind(context: Context, call: Call, body: JsonObject): void {
 		if (objectsAt(spec, "schedulingGates").length > 0)
 			throw refuse(`pod ${name} has non-empty .spec.schedulingGates`);
 		spec["nodeName"] = node;
+		const labels = {
+			...stringMapAt(body, "metadata", "labels"),
+			...topologyOf(context.store.get("nodes", node)),
+		};
+		if (Object.keys(labels).length > 0)
+			meta["labels"] = { ...objectAt(meta, "labels"), ...labels };
 		const annotations = stringMapAt(body, "metadata", "annotations");
 		if (Object.keys(annotations).length > 0)
 			meta["annotations"] = {
@@ -85,6 +97,16 @@ function bind(context: Context, call: Call, body: JsonObject): void {
 		];
 		return pod;
 	});
+}
+
+/** Labels that a pod gets from its node (the admission plugin PodTopologyLabels). */
+function topologyOf(node: Stored | undefined): Record<string, string> {
+	const labels = stringMapAt((node ?? {}) as JsonObject, "metadata", "labels");
+	return Object.fromEntries(
+		Object.entries(labels).filter(([key]) =>
+			/^topology\.kubernetes\.io\/(zone|region)$/.test(key),
+		),
+	);
 }
 
 /** Deletes a pod; the sandbox has no disruption budgets that could stand against it. */
