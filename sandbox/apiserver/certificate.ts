@@ -1,14 +1,15 @@
 import {
 	createHash,
+	createPrivateKey,
+	createPublicKey,
 	generateKeyPairSync,
 	type KeyObject,
 	sign,
 } from "node:crypto";
 import { isIPv4, isIPv6 } from "node:net";
 
-/** PEM texts of a server's own authority and of the certificate it serves. */
-export interface Credentials {
-	ca: string;
+/** PEM texts. */
+export interface KeyPair {
 	cert: string;
 	key: string;
 }
@@ -160,42 +161,63 @@ function certificate(options: {
 	return `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
 }
 
-/**
- * A new authority and a certificate for `names` (host names and addresses), valid from an hour before `now` (ms) for ten
- * years. `random` gives that many random bytes, for the serial numbers.
- */
-export function issueCredentials(
-	names: string[],
+const issuer = "fairlead-sandbox-ca";
+const pem = (key: KeyObject) =>
+	key.export({ type: "pkcs8", format: "pem" }) as string;
+
+/** From an hour before `now` (ms) for ten years. */
+const validity = (now: number) => ({
+	from: now - 3_600_000,
+	until: now + 10 * 365 * 24 * 3_600_000,
+});
+
+/** A leading 1 keeps a serial positive and of one length. */
+const serial = (random: (bytes: number) => Uint8Array) =>
+	Buffer.concat([Buffer.from([1]), random(8)]);
+
+/** A new authority. `random` gives that many random bytes, for the serial number; `now` is in ms. */
+export function newAuthority(
 	now: number,
 	random: (bytes: number) => Uint8Array,
-): Credentials {
-	const authority = generateKeyPairSync("ec", { namedCurve: "P-256" });
-	const server = generateKeyPairSync("ec", { namedCurve: "P-256" });
-	const issuer = "fairlead-sandbox-ca";
-	const common = {
+): KeyPair {
+	const { publicKey, privateKey } = generateKeyPairSync("ec", {
+		namedCurve: "P-256",
+	});
+	const cert = certificate({
+		...validity(now),
 		issuer,
-		issuerKey: authority.privateKey,
-		issuerPublic: authority.publicKey,
-		from: now - 3_600_000,
-		until: now + 10 * 365 * 24 * 3_600_000,
-	};
-	// A leading 1 keeps the serial positive and of one length.
-	const serial = () => Buffer.concat([Buffer.from([1]), random(8)]);
-	const ca = certificate({
-		...common,
+		issuerKey: privateKey,
+		issuerPublic: publicKey,
 		subject: issuer,
-		publicKey: authority.publicKey,
-		serial: serial(),
+		publicKey,
+		serial: serial(random),
 		extensions: [
 			extension(oids.basicConstraints, true, sequence(truth)),
 			extension(oids.keyUsage, true, bits(Buffer.from([0x06]), 1)),
 		],
 	});
+	return { cert, key: pem(privateKey) };
+}
+
+/** A new server certificate for `names` (host names and addresses), signed by `authority`. */
+export function issueCertificate(
+	authority: KeyPair,
+	names: string[],
+	now: number,
+	random: (bytes: number) => Uint8Array,
+): KeyPair {
+	const { publicKey, privateKey } = generateKeyPairSync("ec", {
+		namedCurve: "P-256",
+	});
+	const issuerKey = createPrivateKey(authority.key);
 	const cert = certificate({
-		...common,
+		...validity(now),
+		issuer,
+		issuerKey,
+		issuerPublic: createPublicKey(issuerKey),
 		subject: "fairlead-sandbox",
-		publicKey: server.publicKey,
-		serial: serial(),
+		publicKey,
+		serial: serial(random),
 		extensions: [
 			extension(oids.basicConstraints, true, sequence()),
 			extension(oids.keyUsage, true, bits(Buffer.from([0x80]), 7)),
@@ -213,6 +235,5 @@ export function issueCredentials(
 			),
 		],
 	});
-	const key = server.privateKey.export({ type: "pkcs8", format: "pem" });
-	return { ca, cert, key: key as string };
+	return { cert, key: pem(privateKey) };
 }

@@ -4,9 +4,9 @@ import type { Clock } from "../../operator/clock.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import type { Log } from "../../operator/log.ts";
 import type { PodAccess } from "../kubelet/pod-access.ts";
-import { issueCredentials } from "./certificate.ts";
+import { issueCertificate, type KeyPair, newAuthority } from "./certificate.ts";
 import type { Context } from "./context.ts";
-import { customKinds } from "./crds/custom-kinds.ts";
+import { crdCollection, customKinds } from "./crds/custom-kinds.ts";
 import { collectGarbage } from "./garbage.ts";
 import { Listeners } from "./listeners.ts";
 import { emptyNamespaces } from "./namespaces.ts";
@@ -16,6 +16,8 @@ import { serve, serveUpgrade } from "./server.ts";
 import { ServiceAllocators } from "./services/allocate.ts";
 import { type Cidr, formatIp, parseCidr } from "./services/ip.ts";
 import { serviceStrategy } from "./services/strategy.ts";
+import type { JsonObject } from "./schema/decode.ts";
+import { FileJournal } from "./journal.ts";
 import { Store } from "./store.ts";
 
 export interface ApiServerOptions {
@@ -41,6 +43,11 @@ export interface ApiServerOptions {
 	nodePorts?: { first: number; last: number };
 	/** CustomResourceDefinitions to begin with. */
 	crds?: object[];
+	/**
+	 * Where objects, the authority and the admin's token are kept over restarts; made when missing. Absent: in memory
+	 * only. A folder that cannot be used is StoreUnusable.
+	 */
+	dataDir?: string;
 	/** Answers for logs, commands and ports of pods; absent: requests for them are refused. */
 	podAccess?: PodAccess;
 	/** How many changes of each kind a watch may lag behind; default 10,000. */
@@ -62,11 +69,26 @@ export interface ApiServer {
 }
 
 /**
- * Starts a Kubernetes API server: objects in memory, HTTPS with a certificate of its own making. Throws ListenFailed if
+ * Starts a Kubernetes API server: HTTPS with a certificate of its own making. Throws ListenFailed if
  * the port is taken or the host is not this machine's.
  */
 export async function startApiServer(
 	options: ApiServerOptions,
+): Promise<ApiServer> {
+	const journal = options.dataDir
+		? new FileJournal(options.dataDir)
+		: undefined;
+	try {
+		return await start(options, journal);
+	} catch (error) {
+		journal?.close();
+		throw error;
+	}
+}
+
+async function start(
+	options: ApiServerOptions,
+	journal: FileJournal | undefined,
 ): Promise<ApiServer> {
 	const { host, clock, random, log } = options;
 	const serviceCidrs = cidrs(options.serviceCidrs ?? ["10.96.0.0/16"]);
@@ -75,8 +97,10 @@ export async function startApiServer(
 		nodePorts: options.nodePorts ?? { first: 30000, last: 32767 },
 		random,
 	});
+	const kept = (name: string, make: () => string) =>
+		journal ? journal.secret(name, make) : make();
 	const context: Context = {
-		store: new Store({ historyLimit: options.watchHistory ?? 10_000 }),
+		store: new Store({ historyLimit: options.watchHistory ?? 10_000, journal }),
 		kinds: new Kinds([]),
 		clock,
 		random,
@@ -91,7 +115,14 @@ export async function startApiServer(
 	];
 	const [cidr] = serviceCidrs as [Cidr];
 	const serviceIp = formatIp(cidr.base + 1n, cidr.family);
-	const credentials = issueCredentials(
+	context.store.replay(crdCollection);
+	for (const [, service] of context.store.list("services"))
+		allocators.hold(service as JsonObject);
+	const authority = JSON.parse(
+		kept("authority", () => JSON.stringify(newAuthority(clock.now(), random))),
+	) as KeyPair;
+	const { cert, key } = issueCertificate(
+		authority,
 		[
 			"localhost",
 			"127.0.0.1",
@@ -110,10 +141,12 @@ export async function startApiServer(
 		random,
 	);
 
-	const adminToken = Buffer.from(random(24)).toString("hex");
+	const adminToken = kept("admin-token", () =>
+		Buffer.from(random(24)).toString("hex"),
+	);
 	const closing = new AbortController();
 	const populated = Promise.withResolvers<void>();
-	const server = createServer({ key: credentials.key, cert: credentials.cert });
+	const server = createServer({ key, cert });
 	const tokens = new Map(Object.entries(options.tokens ?? {}));
 	tokens.set(adminToken, "fairlead:admin");
 	const serving = {
@@ -148,13 +181,14 @@ export async function startApiServer(
 	populated.resolve();
 	return {
 		url,
-		ca: credentials.ca,
+		ca: authority.cert,
 		adminToken,
-		kubeconfig: () => kubeconfig(url, credentials.ca, adminToken),
+		kubeconfig: () => kubeconfig(url, authority.cert, adminToken),
 		async close() {
 			for (const stop of undo) stop();
 			closing.abort();
 			await listeners.close();
+			journal?.close();
 		},
 	};
 }

@@ -15,6 +15,21 @@ export interface Change {
 	last: Stored;
 }
 
+/** Keeps what the store holds beyond the life of this process. */
+export interface Journal {
+	/** What was written before. */
+	load(): {
+		revision: number;
+		objects: { collection: string; key: string; object: Stored }[];
+	};
+	/** Returns when the change is kept; throws if it could not be, and then nothing is. */
+	write(
+		collection: string,
+		change: Pick<Change, "revision" | "key" | "after">,
+	): void;
+	close(): void;
+}
+
 /** Where the objects of one kind live. */
 interface Collection {
 	objects: Map<string, Stored>;
@@ -38,7 +53,7 @@ export function keyOf(namespace: string | undefined, name: string): string {
 }
 
 /**
- * Every object, in memory, by collection (`services`, `deployments.apps`) and key (`namespace/name`). One rising
+ * Every object, in memory and on its way in the journal, by collection (`services`, `deployments.apps`) and key (`namespace/name`). One rising
  * revision orders all writes, as etcd's does; the latest changes of each collection are kept for watches and for lists
  * at an older revision.
  */
@@ -50,9 +65,42 @@ export class Store {
 	>();
 	readonly #historyLimit: number;
 
-	/** `historyLimit`: how many changes of each collection watches and paged lists may go back. */
-	constructor({ historyLimit = 10_000 }: { historyLimit?: number } = {}) {
+	readonly #journal: Journal | undefined;
+	/** Changes up to here are not known, only what they left. */
+	readonly #loaded: number = 0;
+
+	/**
+	 * `historyLimit`: how many changes of each collection watches and paged lists may go back. `journal`: absent, objects
+	 * end with the process.
+	 */
+	constructor({
+		historyLimit = 10_000,
+		journal,
+	}: { historyLimit?: number; journal?: Journal | undefined } = {}) {
 		this.#historyLimit = historyLimit;
+		this.#journal = journal;
+		if (!journal) return;
+		const { revision, objects } = journal.load();
+		this.#revision = revision;
+		this.#loaded = revision;
+		for (const { collection, key, object } of objects)
+			this.#of(collection).objects.set(key, object);
+	}
+
+	/** Tells everyone who has subscribed of what the journal held, `first` before all other collections. */
+	replay(first: string): void {
+		const names = [...this.#collections.keys()].filter(
+			(name) => name !== first,
+		);
+		for (const collection of [first, ...names])
+			for (const [key, object] of this.list(collection))
+				this.#tell(collection, {
+					revision: this.#loaded,
+					key,
+					before: undefined,
+					after: object,
+					last: object,
+				});
 	}
 
 	get revision(): number {
@@ -153,6 +201,7 @@ export class Store {
 	}
 
 	#commit(collection: string, change: Change): void {
+		this.#journal?.write(collection, change);
 		const to = this.#of(collection);
 		this.#revision = change.revision;
 		to.revision = change.revision;
@@ -168,7 +217,11 @@ export class Store {
 			const dropped = to.history.splice(0, Math.ceil(this.#historyLimit / 10));
 			to.since = dropped.at(-1)?.revision ?? to.since;
 		}
-		for (const listener of to.listeners) listener(change);
+		this.#tell(collection, change);
+	}
+
+	#tell(collection: string, change: Change): void {
+		for (const listener of this.#of(collection).listeners) listener(change);
 		for (const listener of this.#everywhere) listener(collection, change);
 	}
 
@@ -179,9 +232,9 @@ export class Store {
 				objects: new Map(),
 				sorted: undefined,
 				history: [],
-				since: 0,
+				since: this.#loaded,
 				listeners: new Set(),
-				revision: 0,
+				revision: this.#loaded,
 			};
 			this.#collections.set(collection, found);
 		}

@@ -17,7 +17,8 @@ import { jsonPath } from "./json-path.ts";
 import { applyDefaults, validateSchema } from "./schema-rules.ts";
 import { structOfSchema } from "./structural.ts";
 
-const collection = "customresourcedefinitions.apiextensions.k8s.io";
+/** Where the definitions are stored. */
+export const crdCollection = "customresourcedefinitions.apiextensions.k8s.io";
 
 /**
  * Serves the kinds of every CustomResourceDefinition in the store, as they come, change and go, and says so in their
@@ -29,14 +30,15 @@ export function customKinds(
 ): () => void {
 	const refresh = () => {
 		const crds = context.store
-			.list(collection)
+			.list(crdCollection)
 			.map(([, object]) => object as JsonObject)
 			.filter((crd) => !objectAt(crd, "metadata")["deletionTimestamp"]);
 		context.kinds.set([...builtIn, ...crds.flatMap(kindsOf)]);
 	};
-	return context.store.subscribe(collection, ({ key, after, before }) => {
+	return context.store.subscribe(crdCollection, ({ key, after, before }) => {
 		refresh();
-		if (after && !before) establish(context, key, after as JsonObject);
+		if (after && !before && !isEstablished(after as JsonObject))
+			establish(context, key, after as JsonObject);
 		if (!after && before) dropObjects(context, before as JsonObject);
 	});
 }
@@ -51,7 +53,7 @@ function establish(context: Context, key: string, crd: JsonObject): void {
 		message,
 	});
 	const names = objectAt(crd, "spec", "names");
-	context.store.put(collection, key, {
+	context.store.put(crdCollection, key, {
 		...crd,
 		status: {
 			conditions: [
@@ -69,6 +71,11 @@ function establish(context: Context, key: string, crd: JsonObject): void {
 		},
 	});
 }
+
+const isEstablished = (crd: JsonObject) =>
+	objectsAt(crd, "status", "conditions").some(
+		(one) => one["type"] === "Established" && one["status"] === "True",
+	);
 
 /** Objects do not outlive their definition. */
 function dropObjects(context: Context, crd: JsonObject): void {

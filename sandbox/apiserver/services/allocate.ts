@@ -76,6 +76,13 @@ export class ServiceAllocators {
 		return take;
 	}
 
+	/** Takes what a Service already has that was stored before this process began. */
+	hold(service: JsonObject): void {
+		for (const ip of clusterIPsOf(service))
+			this.#poolOf(ip)?.take(parseIp(ip) ?? 0n);
+		for (const port of this.#portsHeld(service)) this.#ports.take(port);
+	}
+
 	/** Gives back everything of a Service that is gone. */
 	release(service: JsonObject): void {
 		for (const ip of clusterIPsOf(service))
