@@ -57,7 +57,7 @@ const said = (action: Action) =>
 	action.do === "start"
 		? `start ${action.container.name}`
 		: "container" in action
-			? `${action.do} ${action.container}${action.do === "stop" ? ` within ${action.graceMs / 1000}s` : ""}`
+			? `${action.do} ${action.container}${action.do === "stop" ? ` within ${(action.killAt - 1000) / 1000}s` : ""}`
 			: action.do;
 
 const init = { initContainers: [container("first"), container("second")] };
@@ -244,7 +244,7 @@ describe("a pod", () => {
 				now: {
 					main: {
 						is: "running",
-						stop: { graceMs: 30_000, killAt: 5000, killed: false },
+						stop: { killAt: 5000, killed: false },
 					},
 				},
 			},
@@ -265,7 +265,7 @@ describe("a pod that is deleted", () => {
 	const two = { containers: [container("a"), container("b")] };
 	const stopping = (killAt: number) => ({
 		is: "running" as const,
-		stop: { graceMs: 30_000, killAt, killed: false },
+		stop: { killAt, killed: false },
 	});
 	it.each<[string, Partial<PodSpec>, Situation, number, string[]]>([
 		[
@@ -288,6 +288,20 @@ describe("a pod that is deleted", () => {
 			{ now: { main: stopping(1000) } },
 			30,
 			["kill main"],
+		],
+		[
+			"kills only once",
+			{},
+			{
+				now: {
+					main: {
+						is: "running",
+						stop: { killAt: 1000, killed: true },
+					},
+				},
+			},
+			30,
+			[],
 		],
 		[
 			"kills sooner when asked again with less grace",
@@ -426,6 +440,7 @@ class World {
 			const step = nextStep(this.pod, this.runtime, this.now);
 			if (step.actions.length === 0) return step;
 			for (const action of step.actions) this.#do(action);
+			this.now++;
 		}
 		throw new Error(`never settles: ${this.did.slice(-20).join(", ")}`);
 	}
@@ -471,14 +486,7 @@ class World {
 			const { state } = runtimeOf(runtime, action.container);
 			if (state.is !== "running") throw new Error("not running");
 			if (action.do === "stop")
-				state.stop = {
-					graceMs: action.graceMs,
-					killAt: Math.min(
-						this.now + action.graceMs,
-						state.stop?.killAt ?? Number.POSITIVE_INFINITY,
-					),
-					killed: false,
-				};
+				state.stop = { killAt: action.killAt, killed: false };
 			else {
 				if (state.stop) state.stop.killed = true;
 				this.end(action.container, 137);
@@ -537,7 +545,7 @@ it("settles after whatever happens, and a deleted pod is over within its grace",
 				}
 				Object.assign(pod.metadata, deleted(30));
 				world.runtime.endingAt = world.now;
-				const deadline = world.now + 32_000;
+				const deadline = world.now + 32_000 + 100;
 				for (let step = world.settle(); !step.over; step = world.settle()) {
 					expect(step.wakeAt).toBeDefined();
 					world.now = step.wakeAt as number;

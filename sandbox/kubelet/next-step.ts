@@ -16,8 +16,8 @@ export type Action =
 	/** Give the pod its network. */
 	| { do: "connect" }
 	| { do: "start"; container: Container; init: boolean }
-	/** SIGTERM, and the moment from which it may be killed. */
-	| { do: "stop"; container: string; graceMs: number; note: string }
+	/** SIGTERM, and the moment (monotonic milliseconds) from which it may be killed; again if that comes nearer. */
+	| { do: "stop"; container: string; killAt: number; note: string }
 	/** SIGKILL. */
 	| { do: "kill"; container: string }
 	/** Take the pod's network away. */
@@ -84,13 +84,14 @@ class Plan {
 			...containers,
 			...initContainers.filter((each) => !isSidecar(each)),
 		];
+		const deadline = (this.#runtime.endingAt ?? this.#now) + grace;
 		const busy = others.filter(({ name }) => this.#running(name));
-		for (const { name } of busy) this.#stop(name, grace);
-		if (busy.length === 0) {
-			const last = sidecars.find(({ name }) => this.#running(name));
-			const passed = this.#now - (this.#runtime.endingAt ?? this.#now);
-			if (last)
-				this.#stop(last.name, Math.max(leastSidecarGraceMs, grace - passed));
+		for (const { name } of busy) this.#stop(name, deadline);
+		const last = sidecars.find(({ name }) => this.#running(name));
+		if (last && busy.length === 0) {
+			const stop = this.#running(last.name)?.stop;
+			const least = this.#now + leastSidecarGraceMs;
+			this.#stop(last.name, stop?.killAt ?? Math.max(deadline, least));
 		}
 		if (!isIdle(this.#runtime)) return;
 		if (this.#runtime.network.is === "up")
@@ -133,29 +134,25 @@ class Plan {
 
 	#watch(container: Container, state: Running): void {
 		const { name, image } = container;
-		if (state.stop) return this.#stop(name, state.stop.graceMs);
-		if (state.unwell)
-			return this.#stop(
-				name,
-				state.unwell.graceMs ?? graceMs(this.#pod),
-				state.unwell.message,
-			);
-		if (state.image !== image)
+		const deadline = this.#now + (state.unwell?.graceMs ?? graceMs(this.#pod));
+		if (state.stop) this.#stop(name, state.stop.killAt);
+		else if (state.unwell) this.#stop(name, deadline, state.unwell.message);
+		else if (state.image !== image)
 			this.#stop(
 				name,
-				graceMs(this.#pod),
+				deadline,
 				`Container ${name} definition changed, will be restarted`,
 			);
 	}
 
 	#stop(
 		container: string,
-		grace: number,
+		killAt: number,
 		note = `Stopping container ${container}`,
 	): void {
 		const stop = this.#running(container)?.stop;
-		if (!stop || grace < stop.graceMs)
-			this.actions.push({ do: "stop", container, graceMs: grace, note });
+		if (!stop || killAt < stop.killAt)
+			this.actions.push({ do: "stop", container, killAt, note });
 		else if (!stop.killed && this.#due(stop.killAt))
 			this.actions.push({ do: "kill", container });
 	}

@@ -32,7 +32,7 @@ export type ContainerState =
 			ready: boolean;
 			/** A probe gave it up. */
 			unwell?: { message: string; graceMs?: number };
-			stop?: { graceMs: number; killAt: number; killed: boolean };
+			stop?: { killAt: number; killed: boolean };
 	  }
 	| { is: "ended"; ended: Ended; endedAt: number };
 

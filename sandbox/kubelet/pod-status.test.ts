@@ -395,7 +395,10 @@ describe("a patch", () => {
 		const status = statusOf(pod, runtimeIn(pod, { main: running() }));
 		const reversed = Object.fromEntries(Object.entries(status).reverse());
 		const conditions =
-			status.conditions?.map(({ lastProbeTime: _, ...each }) => each) ?? [];
+			status.conditions?.map((each) => ({
+				...each,
+				lastProbeTime: null,
+			})) ?? [];
 		expect(
 			statusPatch({ ...pod, status: { ...reversed, conditions } }, status),
 		).toBeUndefined();

@@ -404,16 +404,11 @@ export class PodWorker {
 		);
 	}
 
-	#stop({ container, graceMs, note }: Extract<Action, { do: "stop" }>): void {
+	#stop({ container, killAt, note }: Extract<Action, { do: "stop" }>): void {
 		const { state } = runtimeOf(this.#runtime, container);
 		if (state.is !== "running") return;
-		const killAt = this.#host.clock.monotonic() + graceMs;
 		const first = !state.stop;
-		state.stop = {
-			graceMs,
-			killAt: Math.min(killAt, state.stop?.killAt ?? killAt),
-			killed: false,
-		};
+		state.stop = { killAt, killed: false };
 		if (!first) return;
 		this.#probes.get(container)?.ending();
 		this.#tell("Killing", "Stopping", note);

@@ -10,7 +10,8 @@ function verdicts(
 		last: undefined,
 		run: 0,
 	};
-	return [...results]
+	return results
+		.split("")
 		.map((each) => {
 			tally = tallied(tally, each === "+", thresholds);
 			return { success: "+", failure: "-", unknown: "?" }[tally.verdict];

@@ -1,5 +1,10 @@
 import { randomBytes } from "node:crypto";
-import type { Container, Pod, PodSpec } from "../../operator/api/core.ts";
+import type {
+	Container,
+	Lease,
+	Pod,
+	PodSpec,
+} from "../../operator/api/core.ts";
 import type { KubeObject } from "../../operator/api/meta.ts";
 import { systemClock } from "../../operator/clock.ts";
 import { createKubeClient } from "../../operator/cluster/client.ts";
@@ -12,6 +17,8 @@ import type { Log } from "../../operator/log.ts";
 import { type ApiServer, startApiServer } from "../apiserver/start.ts";
 import type { NodeNetwork } from "../network/network.ts";
 import { Kubelet } from "./kubelet.ts";
+import type { PodAccess } from "./pod-access.ts";
+import { podAccess } from "./pod-requests.ts";
 import { type NodeCaches, startNodeCaches } from "./node-caches.ts";
 
 export const silent: Log = {
@@ -32,6 +39,7 @@ export class TestWorld {
 	readonly client: KubeClient;
 	readonly caches: NodeCaches;
 	readonly kubelets: Kubelet[] = [];
+	readonly access: PodAccess;
 
 	static async start(): Promise<TestWorld> {
 		const server = await startApiServer({
@@ -67,6 +75,7 @@ export class TestWorld {
 			random: () => 0.5,
 			log: silent,
 		});
+		this.access = podAccess(this.caches.pods, () => this.kubelets);
 	}
 
 	/** Starts a kubelet on a node; resolves when the node is Ready. */
@@ -110,6 +119,41 @@ export class TestWorld {
 		return this.client.create(resource, object);
 	}
 
+	/** What a container wrote until now. */
+	async log(
+		name: string,
+		options: { previous?: boolean; container?: string } = {},
+	): Promise<string> {
+		const chunks: Buffer[] = [];
+		for await (const chunk of this.access.logs(
+			{ namespace: "default", name },
+			{ follow: false, previous: false, timestamps: false, ...options },
+		))
+			chunks.push(chunk as Buffer);
+		return Buffer.concat(chunks).toString();
+	}
+
+	/** The first words of a container's log, up to and with `until`. */
+	async says(name: string, until: string): Promise<string> {
+		let text = "";
+		await this.pod(
+			name,
+			({ status }) =>
+				status?.containerStatuses?.every(
+					({ state, lastState }) => !state?.waiting || lastState?.terminated,
+				) ?? false,
+		);
+		for await (const chunk of this.access.logs(
+			{ namespace: "default", name },
+			{ follow: true, previous: false, timestamps: false },
+		)) {
+			text += (chunk as Buffer).toString();
+			const at = text.indexOf(until);
+			if (at >= 0) return text.slice(0, at + until.length);
+		}
+		throw new Error(`${name} ended without saying ${until}: ${text}`);
+	}
+
 	delete(name: string, gracePeriodSeconds?: number): Promise<void> {
 		return this.client.delete(
 			resources.pods,
@@ -132,6 +176,42 @@ export class TestWorld {
 		await this.#when(() =>
 			this.caches.pods.has(`default/${name}`) ? undefined : true,
 		);
+	}
+
+	/** Resolves when kubelets know of a Service. */
+	async serviceSeen(name: string): Promise<void> {
+		const { services } = this.caches;
+		await new Promise<void>((resolve) => {
+			if (services.has(`default/${name}`)) return resolve();
+			const off = services.onChange(({ object }) => {
+				if (object.metadata.name !== name) return;
+				off();
+				resolve();
+			});
+		});
+	}
+
+	/** A node's Lease, once it has one. */
+	async lease(name: string): Promise<Lease> {
+		const stop = new AbortController();
+		const stream = await this.client.watch<Lease>(
+			resources.leases,
+			{
+				namespace: "kube-node-lease",
+				sendInitialEvents: true,
+				resourceVersionMatch: "NotOlderThan",
+				allowWatchBookmarks: true,
+			},
+			{ signal: stop.signal },
+		);
+		try {
+			for await (const batch of stream)
+				for (const { type, object } of batch)
+					if (type === "ADDED" && object.metadata.name === name) return object;
+		} finally {
+			stop.abort();
+		}
+		throw new Error("the watch ended");
 	}
 
 	/** Notes of the events about an object, oldest first, once there are some for which `holds`. */
