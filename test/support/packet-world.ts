@@ -1,0 +1,338 @@
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import { once } from "node:events";
+import { createServer, isIPv6, type Server } from "node:net";
+import { text } from "node:stream/consumers";
+import type { IPFamily, Protocol } from "../../operator/api/core.ts";
+import {
+	AF_INET,
+	AF_INET6,
+	libc,
+	SOCK_CLOEXEC,
+	SOCK_DGRAM,
+	SOCK_NONBLOCK,
+} from "../../operator/kernel/libc.ts";
+import { addAddress } from "../../operator/kernel/link-addresses.ts";
+import { createVeth, LOOPBACK, setLink } from "../../operator/kernel/links.ts";
+import {
+	createNetworkNamespace,
+	type NetworkNamespace,
+} from "../../operator/kernel/namespaces.ts";
+import { setRoute } from "../../operator/kernel/routes.ts";
+import { carryOutIn } from "../../operator/kernel/rtnetlink.ts";
+import {
+	bindUdpIn,
+	connectIn,
+	listenIn,
+} from "../../operator/kernel/sockets.ts";
+import { setNetworkSettings } from "../../operator/kernel/sysctl.ts";
+
+/** A machine outside, a node that routes, and three pods; the third belongs to another node, seen from this one. */
+export type PlaceName = "outside" | "node" | "pod-1" | "pod-2" | "pod-3";
+
+type Addresses = Record<IPFamily, string>;
+
+const addresses: Record<PlaceName, Addresses> = {
+	outside: { IPv4: "192.0.2.10", IPv6: "2001:db8:2::10" },
+	node: { IPv4: "192.0.2.1", IPv6: "2001:db8:2::1" },
+	"pod-1": { IPv4: "10.244.1.2", IPv6: "2001:db8:244:1::2" },
+	"pod-2": { IPv4: "10.244.1.3", IPv6: "2001:db8:244:1::3" },
+	"pod-3": { IPv4: "10.244.2.2", IPv6: "2001:db8:244:2::2" },
+};
+
+const bits: Record<IPFamily, number> = { IPv4: 32, IPv6: 128 };
+const anywhere: Addresses = { IPv4: "0.0.0.0/0", IPv6: "::/0" };
+const families: readonly IPFamily[] = ["IPv4", "IPv6"];
+
+/** Where every place but the node serves its name and whom it sees, over TCP and UDP. */
+export const SERVER_PORT = 8080;
+
+/** Index of the node's link to `outside`. */
+const FIRST_LINK = 10;
+
+/** What came of one question. */
+export type Answer =
+	| {
+			by: PlaceName;
+			/** Whose address the server saw. */
+			saw: PlaceName;
+	  }
+	| "refused"
+	| "echoed"
+	| { error: string };
+
+export interface PacketWorld {
+	namespaceOf(place: PlaceName): NetworkNamespace;
+	addressOf(place: PlaceName, family: IPFamily): string;
+	/** Opens a connection, or sends a datagram, from an own port each time. */
+	ask(
+		from: PlaceName,
+		protocol: Exclude<Protocol, "SCTP">,
+		host: string,
+		port: number,
+	): Question;
+	/** Sends an echo request. */
+	ping(from: PlaceName, host: string): Question;
+	close(): Promise<void>;
+}
+
+export interface Question {
+	answer: Promise<Answer>;
+	/** Nobody answers: `answer` never settles. */
+	abandon(): void;
+}
+
+export async function createPacketWorld(): Promise<PacketWorld> {
+	const world = new World();
+	try {
+		world.connect();
+		await world.serve();
+	} catch (error) {
+		await world.close();
+		throw error;
+	}
+	return world;
+}
+
+class World implements PacketWorld {
+	readonly #namespaces = new Map<PlaceName, NetworkNamespace>();
+	readonly #servers: (Server | UdpSocket)[] = [];
+	readonly #questions = new Set<Question>();
+
+	namespaceOf(place: PlaceName): NetworkNamespace {
+		const namespace = this.#namespaces.get(place);
+		if (!namespace) throw new Error(`no place ${place}`);
+		return namespace;
+	}
+
+	addressOf(place: PlaceName, family: IPFamily): string {
+		return addresses[place][family];
+	}
+
+	/** Wires every place to the node as pods are: an address of its own, the rest of the world behind the node. */
+	connect(): void {
+		const places = Object.keys(addresses) as PlaceName[];
+		for (const name of places) {
+			const namespace = createNetworkNamespace();
+			this.#namespaces.set(name, namespace);
+			setNetworkSettings(namespace, {
+				"ipv4/ping_group_range": "0 2147483647",
+				"ipv6/conf/all/accept_dad": 0,
+				"ipv6/conf/default/accept_dad": 0,
+			});
+			carryOutIn(namespace, [setLink(LOOPBACK, { up: true })]);
+		}
+		const node = this.namespaceOf("node");
+		setNetworkSettings(node, {
+			"ipv4/ip_forward": 1,
+			"ipv6/conf/all/forwarding": 1,
+			// A refusal that ICMP's rate limit swallows cannot be told from a drop.
+			"ipv4/icmp_ratelimit": 0,
+			"ipv6/icmp/ratelimit": 0,
+		});
+		places
+			.filter((name) => name !== "node")
+			.forEach((name, index) => this.#wire(node, name, FIRST_LINK + index));
+		// Places come in order: the first link leads outside.
+		carryOutIn(
+			node,
+			families.map((family) =>
+				setRoute({
+					destination: anywhere[family],
+					via: addresses.outside[family],
+					link: FIRST_LINK,
+				}),
+			),
+		);
+	}
+
+	#wire(node: NetworkNamespace, name: PlaceName, link: number): void {
+		const namespace = this.namespaceOf(name);
+		carryOutIn(node, [
+			createVeth({ name, index: link }, { name: "eth0", index: 2, namespace }),
+			...families.map((family) =>
+				addAddress({
+					link,
+					address: addresses.node[family],
+					prefixLength: bits[family],
+				}),
+			),
+			setLink(link, { up: true }),
+		]);
+		carryOutIn(namespace, [
+			...families.map((family) =>
+				addAddress({
+					link: 2,
+					address: addresses[name][family],
+					prefixLength: bits[family],
+				}),
+			),
+			setLink(2, { up: true }),
+			...families.flatMap((family) => [
+				setRoute({
+					destination: `${addresses.node[family]}/${bits[family]}`,
+					link: 2,
+				}),
+				setRoute({
+					destination: anywhere[family],
+					via: addresses.node[family],
+					link: 2,
+				}),
+			]),
+		]);
+		carryOutIn(
+			node,
+			families.map((family) =>
+				setRoute({
+					destination: `${addresses[name][family]}/${bits[family]}`,
+					link,
+				}),
+			),
+		);
+	}
+
+	async serve(): Promise<void> {
+		for (const name of Object.keys(addresses) as PlaceName[])
+			for (const family of families) {
+				await this.#serveTcp(name, addresses[name][family]);
+				this.#serveUdp(name, addresses[name][family]);
+			}
+	}
+
+	async #serveTcp(name: PlaceName, address: string): Promise<void> {
+		const server = createServer((socket) => {
+			socket.end(`${name} ${socket.remoteAddress}`);
+		});
+		this.#servers.push(server);
+		server.listen({
+			fd: listenIn(this.namespaceOf(name), address, SERVER_PORT),
+		});
+		await once(server, "listening");
+	}
+
+	#serveUdp(name: PlaceName, address: string): void {
+		const server = udpSocket(address);
+		this.#servers.push(server);
+		server.on("message", (_question, sender) => {
+			server.send(`${name} ${sender.address}`, sender.port, sender.address);
+		});
+		server.bind({
+			fd: bindUdpIn(this.namespaceOf(name), address, SERVER_PORT),
+		});
+	}
+
+	ask(
+		from: PlaceName,
+		protocol: Exclude<Protocol, "SCTP">,
+		host: string,
+		port: number,
+	): Question {
+		return this.#remembered(this.#ask(from, protocol, host, port));
+	}
+
+	#remembered(question: Question): Question {
+		this.#questions.add(question);
+		return question;
+	}
+
+	#ask(
+		from: PlaceName,
+		protocol: Exclude<Protocol, "SCTP">,
+		host: string,
+		port: number,
+	): Question {
+		const namespace = this.namespaceOf(from);
+		if (protocol === "TCP") {
+			const socket = connectIn(namespace, { host, port });
+			return {
+				answer: text(socket).then(read, failed),
+				abandon: () => socket.destroy(),
+			};
+		}
+		const socket = udpSocket(host);
+		socket.bind({
+			fd: bindUdpIn(namespace, isIPv6(host) ? "::" : "0.0.0.0", 0),
+		});
+		return questionOver(socket, host, port, Buffer.from("?"), (message) =>
+			read(message.toString()),
+		);
+	}
+
+	ping(from: PlaceName, host: string): Question {
+		const [family, protocol, type] = isIPv6(host)
+			? [AF_INET6, 58, 128]
+			: [AF_INET, 1, 8];
+		// A ping socket: datagrams are echo requests, and the kernel brings back the replies to its own.
+		const fd = this.namespaceOf(from).run(() =>
+			libc().socket(
+				family,
+				SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+				protocol,
+			),
+		);
+		const socket = udpSocket(host);
+		socket.bind({ fd });
+		const request = Buffer.from([type, 0, 0, 0, 0, 0, 0, 1]);
+		// The port means nothing, but Node wants one.
+		return this.#remembered(
+			questionOver(socket, host, 1, request, () => "echoed"),
+		);
+	}
+
+	async close(): Promise<void> {
+		for (const question of this.#questions) question.abandon();
+		await Promise.all(
+			this.#servers.splice(0).map((server) => {
+				const closed = once(server, "close");
+				server.close();
+				return closed;
+			}),
+		);
+		for (const namespace of this.#namespaces.values()) namespace.close();
+	}
+}
+
+function udpSocket(address: string): UdpSocket {
+	return createSocket(isIPv6(address) ? "udp6" : "udp4");
+}
+
+/** Connected, so that a refusal by ICMP is heard. */
+function questionOver(
+	socket: UdpSocket,
+	host: string,
+	port: number,
+	request: Buffer,
+	readAnswer: (message: Buffer) => Answer,
+): Question {
+	const { promise, resolve } = Promise.withResolvers<Answer>();
+	socket.connect(port, host, (error?: Error) => {
+		if (error) resolve(failed(error));
+		else socket.send(request);
+	});
+	socket.once("message", (message) => {
+		resolve(readAnswer(message));
+	});
+	socket.once("error", (error) => {
+		resolve(failed(error));
+	});
+	let open = true;
+	const close = () => {
+		if (open) socket.close();
+		open = false;
+	};
+	return { answer: promise.finally(close), abandon: close };
+}
+
+function read(said: string): Answer {
+	const [by = "", address = ""] = said.split(" ");
+	const saw = (Object.keys(addresses) as PlaceName[]).find((name) =>
+		Object.values(addresses[name]).includes(address),
+	);
+	return saw
+		? { by: by as PlaceName, saw }
+		: { error: `${JSON.stringify(said)} is nobody here` };
+}
+
+function failed(error: unknown): Answer {
+	const { code = String(error) } = error as NodeJS.ErrnoException;
+	return code === "ECONNREFUSED" ? "refused" : { error: code };
+}
