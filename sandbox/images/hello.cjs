@@ -93,13 +93,18 @@ function failed(error) {
 }
 
 server.on("error", failed);
-if (published)
+if (published) {
+	// Nothing else ends it when the sandbox is killed.
+	const parent = process.ppid;
+	setInterval(() => {
+		if (process.ppid !== parent) process.exit(1);
+	}, 1000).unref();
 	server.listen(0, "127.0.0.1", () => {
 		const { port: at } = server.address();
 		process.stdout.write(`\x1epublish ${port} 127.0.0.1:${at}\n`);
 		console.log(`listening as port ${port}`);
 	});
-else server.listen(port, () => console.log(`listening on port ${port}`));
+} else server.listen(port, () => console.log(`listening on port ${port}`));
 
 if (!published && as !== "serve-hostname") {
 	const socket = require("node:dgram").createSocket({ type: "udp4" });

@@ -37,12 +37,6 @@ const sh = (script: string) => ({ command: ["sh", "-c", script] });
 /** Goes on until it is told to end, and then ends at once. */
 const patient = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
 
-async function get(ip: string, port: number, path: string): Promise<string> {
-	const at = node.pods.get(ip)?.ports.get(port);
-	const answer = await fetch(`http://${at?.host}:${at?.port}${path}`);
-	return answer.text();
-}
-
 const main = (pod: Pod) => pod.status?.containerStatuses?.[0];
 const waitsFor = (reason: string) => (pod: Pod) =>
 	main(pod)?.state?.waiting?.reason === reason;
@@ -76,7 +70,7 @@ describe("a pod of the image fairlead/hello", () => {
 			phase: "Running",
 			podIP: "10.244.1.2",
 			podIPs: [{ ip: "10.244.1.2" }],
-			hostIP: "127.0.1.1",
+			hostIP: "172.30.1.1",
 			containerStatuses: [
 				{
 					name: "main",
@@ -88,7 +82,7 @@ describe("a pod of the image fairlead/hello", () => {
 				},
 			],
 		});
-		expect(await get("10.244.1.2", 8080, "/")).toBe(
+		expect(await node.get("10.244.1.2", 8080, "/")).toBe(
 			"hello from web on node-1 (you are 127.0.0.1)\n",
 		);
 	});
@@ -100,9 +94,9 @@ describe("a pod of the image fairlead/hello", () => {
 			readinessProbe: { ...hello.readinessProbe, failureThreshold: 1 },
 		});
 		await world.pod("web", isReady);
-		await get("10.244.1.2", 8080, "/fail");
+		await node.get("10.244.1.2", 8080, "/fail");
 		await world.pod("web", (pod) => !isReady(pod));
-		await get("10.244.1.2", 8080, "/fail");
+		await node.get("10.244.1.2", 8080, "/fail");
 		await world.pod("web", isReady);
 		const events = await world.events("web", (all) =>
 			all.some(({ reason }) => reason === "Unhealthy"),
@@ -117,7 +111,7 @@ describe("a pod of the image fairlead/hello", () => {
 		await world.kubelet(node);
 		await world.run("web", hello);
 		await world.pod("web", isReady);
-		const slow = get("10.244.1.2", 8080, "/slow?ms=300");
+		const slow = node.get("10.244.1.2", 8080, "/slow?ms=300");
 		await world.delete("web", 5);
 		expect(await slow).toMatch(/^hello from web/);
 		await world.gone("web");
@@ -544,7 +538,7 @@ describe("a node", () => {
 			spec: { podCIDRs: ["10.244.1.0/24"] },
 			status: {
 				addresses: [
-					{ type: "InternalIP", address: "127.0.1.1" },
+					{ type: "InternalIP", address: "172.30.1.1" },
 					{ type: "Hostname", address: "node-1" },
 				],
 			},

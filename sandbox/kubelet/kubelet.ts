@@ -8,18 +8,22 @@ import { isFairleadError } from "../../operator/errors.ts";
 import type { Log } from "../../operator/log.ts";
 import { programOf } from "../images/images.ts";
 import type { NodeNetwork } from "../network/network.ts";
+import type { Stores } from "../stores.ts";
 import { containerEnv } from "./container-env.ts";
 import { type ClusterDns, etcFiles, hostnameOf } from "./etc-files.ts";
 import { expand } from "./expand.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { NodeCaches } from "./node-caches.ts";
 import { statusPatch } from "./pod-status.ts";
 import { PodWorker, type WorkerHost } from "./pod-worker.ts";
 
 export interface KubeletOptions {
 	node: NodeNetwork;
 	client: KubeClient;
-	caches: NodeCaches;
+	/** Shared by all kubelets of the sandbox. */
+	caches: Pick<
+		Stores,
+		"pods" | "services" | "configMaps" | "secrets" | "synced"
+	>;
 	dns: ClusterDns;
 	/** The PATH of what it starts. */
 	path: string;

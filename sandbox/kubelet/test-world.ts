@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import type {
 	Container,
 	Lease,
@@ -7,74 +6,38 @@ import type {
 } from "../../operator/api/core.ts";
 import type { KubeObject } from "../../operator/api/meta.ts";
 import { systemClock } from "../../operator/clock.ts";
-import { createKubeClient } from "../../operator/cluster/client.ts";
 import {
 	type KubeClient,
 	type Resource,
 	resources,
 } from "../../operator/cluster/kube.ts";
-import type { Log } from "../../operator/log.ts";
-import { type ApiServer, startApiServer } from "../apiserver/start.ts";
+import { quietLog } from "../../test/support/quiet-log.ts";
 import type { NodeNetwork } from "../network/network.ts";
+import type { Stores } from "../stores.ts";
+import { startTestCluster, type TestCluster } from "../test-cluster.ts";
 import { Kubelet } from "./kubelet.ts";
 import type { PodAccess } from "./pod-access.ts";
 import { podAccess } from "./pod-requests.ts";
-import { type NodeCaches, startNodeCaches } from "./node-caches.ts";
-
-export const silent: Log = {
-	trace() {},
-	debug() {},
-	info() {},
-	warn() {},
-	error() {},
-	child: () => silent,
-};
 
 /** Where programs are on every machine the tests run on. */
 export const path = "/usr/local/bin:/usr/bin:/bin";
 
 /** An API server, and kubelets on the nodes a test gives it. */
 export class TestWorld {
-	readonly server: ApiServer;
 	readonly client: KubeClient;
-	readonly caches: NodeCaches;
+	readonly caches: Stores;
 	readonly kubelets: Kubelet[] = [];
 	readonly access: PodAccess;
+	readonly #cluster: TestCluster;
 
 	static async start(): Promise<TestWorld> {
-		const server = await startApiServer({
-			host: "127.0.0.1",
-			port: 0,
-			clock: systemClock,
-			random: (bytes) => randomBytes(bytes),
-			log: silent,
-		});
-		const world = new TestWorld(server);
-		await world.caches.synced;
-		return world;
+		return new TestWorld(await startTestCluster(quietLog()));
 	}
 
-	constructor(server: ApiServer) {
-		this.server = server;
-		const credentials = { authorization: `Bearer ${server.adminToken}` };
-		this.client = createKubeClient(
-			{
-				server: new URL(server.url),
-				ca: server.ca,
-				insecureSkipTlsVerify: false,
-				disableCompression: true,
-				headers: {},
-				namespace: "default",
-				credentials: () => Promise.resolve(credentials),
-			},
-			{ clock: systemClock, log: silent, userAgent: "kubelet" },
-		);
-		this.caches = startNodeCaches({
-			client: this.client,
-			clock: systemClock,
-			random: () => 0.5,
-			log: silent,
-		});
+	constructor(cluster: TestCluster) {
+		this.#cluster = cluster;
+		this.client = cluster.client;
+		this.caches = cluster.stores;
 		this.access = podAccess(this.caches.pods, () => this.kubelets);
 	}
 
@@ -89,7 +52,7 @@ export class TestWorld {
 			nodeBinary: process.execPath,
 			clock: systemClock,
 			random: Math.random,
-			log: silent,
+			log: quietLog(),
 		});
 		this.kubelets.push(kubelet);
 		kubelet.start();
@@ -249,9 +212,7 @@ export class TestWorld {
 
 	async close(): Promise<void> {
 		await Promise.all(this.kubelets.map((each) => each.stop()));
-		await this.caches.stop();
-		this.client.close();
-		await this.server.close();
+		await this.#cluster.close();
 	}
 
 	#when<T>(read: () => T | undefined): Promise<T> {
