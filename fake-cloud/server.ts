@@ -3,6 +3,7 @@ import { createServer, type Server as HttpServer } from "node:http";
 import { createServer as createTcpServer, type Server } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../operator/clock.ts";
+import { FairleadError } from "../operator/errors.ts";
 import type { Log } from "../operator/log.ts";
 import { listen } from "../operator/probes/listen.ts";
 import { adopt } from "./adopt.ts";
@@ -23,8 +24,12 @@ import type { ServiceFeed } from "./dashboard/services/service-feed.ts";
 import { dashboard } from "./dashboard/router.ts";
 import { type DoorOptions, openDoor } from "./engine/door.ts";
 import type { Client, Engine } from "./engine/engine.ts";
-import type { EngineNetwork } from "./engine/network.ts";
-import { UserspaceEngine } from "./engine/userspace/engine.ts";
+import { openKernelEngine } from "./engine/kernel/open.ts";
+import { type EngineNetwork, engineNetwork } from "./engine/network.ts";
+import {
+	UserspaceEngine,
+	type UserspaceEngineOptions,
+} from "./engine/userspace/engine.ts";
 import { Faults } from "./faults/faults.ts";
 import { addressRange, contains } from "./store/address-range.ts";
 import { Store } from "./store/store.ts";
@@ -57,6 +62,11 @@ export interface FakeCloudOptions {
 	dialOther?: DoorOptions["dialOther"];
 	/** Where connections to targets and checks of them come from, and balancers' addresses are; absent: this machine. */
 	network?: Partial<EngineNetwork>;
+	/**
+	 * Lets the kernel of the network's namespace carry what rules can; absent: this process carries everything. Clients of the
+	 * door and of `dial` are then machines at `outside`, whose packets to balancers' addresses come to the namespace.
+	 */
+	kernel?: { outside: Partial<EngineNetwork> };
 	/** Milliseconds from an action's start to its end; absent: 200. */
 	actionMs?: number;
 	/** How many times faster than said health checks come round; absent: 1. */
@@ -94,6 +104,8 @@ export interface FakeCloud {
 	close(): Promise<void>;
 }
 
+const defaultRanges = { ipv4: "203.0.113.0/24", ipv6: "2001:db8:fa1::/64" };
+
 /** Servers get documentation and benchmarking addresses, too, unless they say which stands for them. */
 const serverRanges = {
 	server4: addressRange("198.18.0.0/16"),
@@ -106,7 +118,7 @@ const lastAnswersMs = 5_000;
 /**
  * Starts a cloud that speaks Hetzner's API, keeps what it is told, and carries its balancers' traffic.
  *
- * @throws FairleadError StoreUnusable, ListenFailed, FlagInvalid
+ * @throws FairleadError StoreUnusable, ListenFailed, FlagInvalid; with `kernel` KernelDenied, KernelUnsupported, KernelFailed
  */
 export async function startFakeCloud(
 	options: FakeCloudOptions,
@@ -118,8 +130,8 @@ export async function startFakeCloud(
 			: options.tokens,
 	);
 	const ranges = {
-		balancer4: addressRange(options.addressRanges?.ipv4 ?? "203.0.113.0/24"),
-		balancer6: addressRange(options.addressRanges?.ipv6 ?? "2001:db8:fa1::/64"),
+		balancer4: addressRange(options.addressRanges?.ipv4 ?? defaultRanges.ipv4),
+		balancer6: addressRange(options.addressRanges?.ipv6 ?? defaultRanges.ipv6),
 		...serverRanges,
 	};
 	/** What to undo, newest first. */
@@ -137,12 +149,7 @@ export async function startFakeCloud(
 		});
 		undo.push(() => store.close());
 		let feed: LiveFeed | undefined;
-		const engine = new UserspaceEngine({
-			clock,
-			log,
-			listen: options.listen ?? false,
-			msPerSecond: 1000 / (options.healthCheckSpeed ?? 1),
-			...(options.network && { network: options.network }),
+		const engine = openEngine(options, {
 			changed: (id) => feed?.onChanged(id),
 			counted: (id) => feed?.onCounted(id),
 		});
@@ -243,6 +250,42 @@ export async function startFakeCloud(
 		await unwind();
 		throw error;
 	}
+}
+
+function openEngine(
+	{
+		clock,
+		log,
+		network,
+		kernel,
+		listen: bindLoopback = false,
+		healthCheckSpeed = 1,
+		addressRanges,
+	}: FakeCloudOptions,
+	told: Required<Pick<UserspaceEngineOptions, "changed" | "counted">>,
+): Engine {
+	const common = { clock, log, msPerSecond: 1000 / healthCheckSpeed, ...told };
+	if (!kernel)
+		return new UserspaceEngine({
+			...common,
+			listen: bindLoopback,
+			...(network && { network }),
+		});
+	const namespace = network?.namespace;
+	if (!namespace)
+		throw new FairleadError(
+			"KernelUnsupported",
+			"the kernel carries balancers only in a network namespace of the cloud's own",
+		);
+	return openKernelEngine({
+		...common,
+		network: { ...network, namespace },
+		outside: engineNetwork(kernel.outside),
+		ranges: [
+			addressRanges?.ipv4 ?? defaultRanges.ipv4,
+			addressRanges?.ipv6 ?? defaultRanges.ipv6,
+		],
+	});
 }
 
 /** Hands what comes in at a socket that listens to `server`. */

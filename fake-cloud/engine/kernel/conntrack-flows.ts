@@ -1,0 +1,187 @@
+import { addressText } from "../../../operator/kernel/address-bytes.ts";
+import { isFairleadError } from "../../../operator/errors.ts";
+import type { NetworkNamespace } from "../../../operator/kernel/namespaces.ts";
+import {
+	NETLINK_NETFILTER,
+	NetlinkSocket,
+} from "../../../operator/kernel/netlink.ts";
+import {
+	attributeMap,
+	bytes,
+	NLM_F_DUMP,
+	nested,
+	netlinkMessage,
+} from "../../../operator/kernel/netlink-message.ts";
+import { setNetworkSettings } from "../../../operator/kernel/sysctl.ts";
+import type { Flow, FlowMatch, Flows } from "./flows.ts";
+
+/** ctnetlink: include/uapi/linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h, nf_conntrack_tcp.h. */
+
+const CTNETLINK = 1 << 8;
+const CT_NEW = CTNETLINK | 0;
+const CT_GET = CTNETLINK | 1;
+const CT_DELETE = CTNETLINK | 2;
+
+const CTA_TUPLE_ORIG = 1;
+const CTA_TUPLE_REPLY = 2;
+const CTA_PROTOINFO = 4;
+const CTA_COUNTERS_ORIG = 9;
+const CTA_COUNTERS_REPLY = 10;
+const CTA_ID = 12;
+const CTA_TUPLE_IP = 1;
+const CTA_TUPLE_PROTO = 2;
+const CTA_IP_V4_SRC = 1;
+const CTA_IP_V4_DST = 2;
+const CTA_IP_V6_SRC = 3;
+const CTA_IP_V6_DST = 4;
+const CTA_PROTO_NUM = 1;
+const CTA_PROTO_SRC_PORT = 2;
+const CTA_PROTO_DST_PORT = 3;
+const CTA_COUNTERS_PACKETS = 1;
+const CTA_COUNTERS_BYTES = 2;
+const CTA_PROTOINFO_TCP = 1;
+const CTA_PROTOINFO_TCP_STATE = 1;
+
+const TCP = 6;
+const UDP = 17;
+/** The first TCP state in which nothing more is carried but the end: LAST_ACK, TIME_WAIT, CLOSE. */
+const TCP_CONNTRACK_LAST_ACK = 6;
+
+/** A flow, and what names it to the kernel. */
+interface Entry {
+	flow: Flow;
+	family: number;
+	/** The original tuple and the id, as attributes. */
+	name: Buffer[];
+}
+
+/**
+ * The flows that conntrack knows in a namespace and that were sent on to another address; counts them from now on.
+ *
+ * @throws KernelDenied, KernelUnsupported, KernelFailed; also its methods
+ */
+export function conntrackFlows(namespace: NetworkNamespace): Flows {
+	setNetworkSettings(namespace, { "netfilter/nf_conntrack_acct": 1 });
+	const socket = new NetlinkSocket(namespace, NETLINK_NETFILTER);
+	const entries = () =>
+		socket
+			.request(
+				netlinkMessage(CT_GET, NLM_F_DUMP, header(0)),
+				"list connections",
+			)
+			.flatMap(({ type, body }) =>
+				type === CT_NEW ? (readEntry(body) ?? []) : [],
+			);
+	return {
+		list: () => entries().map(({ flow }) => flow),
+		forget(match) {
+			for (const { flow, family, name } of entries()) {
+				if (!matches(flow, match)) continue;
+				try {
+					socket.request(
+						netlinkMessage(CT_DELETE, 0, header(family), name),
+						"forget a connection",
+					);
+				} catch (error) {
+					// It ended by itself since it was listed.
+					if (!isFairleadError(error) || error.reason !== "ENOENT") throw error;
+				}
+			}
+		},
+		close: () => socket.close(),
+	};
+}
+
+function matches(flow: Flow, { transport, address, port, target }: FlowMatch) {
+	return (
+		(transport === undefined || flow.transport === transport) &&
+		(address === undefined || flow.address === address) &&
+		(port === undefined || flow.port === port) &&
+		(target === undefined ||
+			(flow.target.address === target.address &&
+				(target.port === undefined || flow.target.port === target.port)))
+	);
+}
+
+/** Undefined for what no balancer sent on: flows of other protocols, and those that end at the address they came to. */
+function readEntry(body: Buffer): Entry | undefined {
+	const read = attributeMap(body, 4);
+	const original = read.get(CTA_TUPLE_ORIG);
+	const reply = read.get(CTA_TUPLE_REPLY);
+	const id = read.get(CTA_ID);
+	if (!original || !reply || !id) return undefined;
+	const there = readTuple(original);
+	const back = readTuple(reply);
+	if (!there || !back || there.destination === back.source) return undefined;
+	const sent = readCounters(read.get(CTA_COUNTERS_ORIG));
+	const answered = readCounters(read.get(CTA_COUNTERS_REPLY));
+	const tcp = there.protocol === TCP;
+	const state = readTcpState(read.get(CTA_PROTOINFO));
+	const flow: Flow = {
+		id: `${id.toString("hex")} ${original.toString("hex")}`,
+		transport: tcp ? "tcp" : "udp",
+		address: there.destination,
+		port: there.destinationPort,
+		target: { address: back.source, port: back.sourcePort },
+		open: !tcp || state < TCP_CONNTRACK_LAST_ACK,
+		// To whom a target refuses TCP says nothing but its first word.
+		unanswered: answered.packets === 0 || (tcp && sent.packets === 1),
+		bytesIn: sent.bytes,
+		bytesOut: answered.bytes,
+	};
+	return {
+		flow,
+		family: body[0] ?? 0,
+		name: [nested(CTA_TUPLE_ORIG, [original]), bytes(CTA_ID, id)],
+	};
+}
+
+interface Tuple {
+	protocol: number;
+	source: string;
+	sourcePort: number;
+	destination: string;
+	destinationPort: number;
+}
+
+function readTuple(value: Buffer): Tuple | undefined {
+	const read = attributeMap(value);
+	const ip = attributeMap(read.get(CTA_TUPLE_IP) ?? Buffer.alloc(0));
+	const protocol = attributeMap(read.get(CTA_TUPLE_PROTO) ?? Buffer.alloc(0));
+	const source = ip.get(CTA_IP_V4_SRC) ?? ip.get(CTA_IP_V6_SRC);
+	const destination = ip.get(CTA_IP_V4_DST) ?? ip.get(CTA_IP_V6_DST);
+	const number = protocol.get(CTA_PROTO_NUM)?.[0];
+	const sourcePort = protocol.get(CTA_PROTO_SRC_PORT);
+	const destinationPort = protocol.get(CTA_PROTO_DST_PORT);
+	if (!source || !destination || !sourcePort || !destinationPort)
+		return undefined;
+	if (number !== TCP && number !== UDP) return undefined;
+	return {
+		protocol: number,
+		source: addressText(source),
+		sourcePort: sourcePort.readUInt16BE(0),
+		destination: addressText(destination),
+		destinationPort: destinationPort.readUInt16BE(0),
+	};
+}
+
+function readCounters(value: Buffer | undefined): {
+	packets: number;
+	bytes: number;
+} {
+	const read = value ? attributeMap(value) : new Map<number, Buffer>();
+	return {
+		packets: Number(read.get(CTA_COUNTERS_PACKETS)?.readBigUInt64BE(0) ?? 0n),
+		bytes: Number(read.get(CTA_COUNTERS_BYTES)?.readBigUInt64BE(0) ?? 0n),
+	};
+}
+
+function readTcpState(protoinfo: Buffer | undefined): number {
+	const tcp = protoinfo && attributeMap(protoinfo).get(CTA_PROTOINFO_TCP);
+	return (tcp && attributeMap(tcp).get(CTA_PROTOINFO_TCP_STATE)?.[0]) ?? 0;
+}
+
+/** struct nfgenmsg. */
+function header(family: number): Buffer {
+	return Buffer.from([family, 0, 0, 0]);
+}
