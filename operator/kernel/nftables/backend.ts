@@ -6,6 +6,7 @@ import type {
 } from "../../model/rules/program.ts";
 import type { NetworkNamespace } from "../namespaces.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink.ts";
+import { forgetStaleClients, forgetStaleFlows } from "./leftovers.ts";
 import { Table } from "./table.ts";
 import { commit, readGeneration } from "./transaction.ts";
 import { TableWatch } from "./watch.ts";
@@ -52,6 +53,7 @@ export class NftablesBackend implements RulesBackend {
 				);
 			}),
 		);
+		this.#forgetStale(frontends.map((after) => ({ after })));
 	}
 
 	apply(change: ProgramChange): void {
@@ -64,6 +66,14 @@ export class NftablesBackend implements RulesBackend {
 			);
 		const steps = this.#tables.flatMap((table) => table.change(change));
 		if (steps.length > 0) this.#write(steps);
+		this.#forgetStale(change.frontends);
+	}
+
+	#forgetStale(changes: ProgramChange["frontends"]): void {
+		for (const { name } of this.#tables) {
+			forgetStaleFlows(this.#socket, name.family, changes);
+			forgetStaleClients(this.#socket, name, changes);
+		}
 	}
 
 	drift(): string | undefined {

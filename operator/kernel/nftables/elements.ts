@@ -1,12 +1,17 @@
 import {
 	aligned,
+	attributeMap,
 	NLM_F_CREATE,
+	NLM_F_DUMP,
 	NLMSG_HEADER,
+	readAttributes,
 	text,
 } from "../netlink-message.ts";
+import type { NetlinkSocket } from "../netlink.ts";
 import type { Step } from "./objects.ts";
 import {
 	NFT_MSG_DELSETELEM,
+	NFT_MSG_GETSETELEM,
 	NFT_MSG_NEWSETELEM,
 	nftMessage,
 	type TableName,
@@ -68,6 +73,36 @@ export function flushElements(table: TableName, set: string): Step {
 		]),
 		what: `empty ${set} of table ${table.name}`,
 	};
+}
+
+/** The elements of a set or a map of plain data. The kernel reads out every one. */
+export function listElements(
+	socket: NetlinkSocket,
+	table: TableName,
+	set: string,
+): Element[] {
+	return socket
+		.request(
+			nftMessage(table, NFT_MSG_GETSETELEM, NLM_F_DUMP, [
+				text(NFTA_SET_ELEM_LIST_TABLE, table.name),
+				text(NFTA_SET_ELEM_LIST_SET, set),
+			]),
+			`list ${set} of table ${table.name}`,
+		)
+		.flatMap(({ body }) => {
+			const listed = attributeMap(body, 4).get(NFTA_SET_ELEM_LIST_ELEMENTS);
+			return listed ? readAttributes(listed) : [];
+		})
+		.flatMap(({ value }) => {
+			const element = attributeMap(value);
+			const key = plainValue(element.get(NFTA_SET_ELEM_KEY));
+			const data = plainValue(element.get(NFTA_SET_ELEM_DATA));
+			return key ? [{ key, ...(data ? { data } : {}) }] : [];
+		});
+}
+
+function plainValue(attribute: Buffer | undefined): Buffer | undefined {
+	return attribute && attributeMap(attribute).get(NFTA_DATA_VALUE);
 }
 
 function inChunks(

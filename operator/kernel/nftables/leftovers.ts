@@ -1,0 +1,146 @@
+import type { IPFamily } from "../../api/core.ts";
+import type { Frontend, ProgramChange } from "../../model/rules/program.ts";
+import {
+	deleteFlows,
+	type Flow,
+	type FlowEnd,
+	listFlows,
+} from "../conntrack.ts";
+import type { NetlinkSocket } from "../netlink.ts";
+import { isFairleadError } from "../../errors.ts";
+import { deleteElements, type Element, listElements } from "./elements.ts";
+import { allEndpoints } from "./frontend-elements.ts";
+import { endpointData, serviceKey } from "./keys.ts";
+import { transportNumbers } from "./skeleton.ts";
+import { commit } from "./transaction.ts";
+import type { TableName } from "./wire.ts";
+
+/**
+ * What outlives a change of the rules and would lead clients to where nobody is: flows of UDP, which never end by
+ * themselves while a client sends, and endpoints remembered for a client.
+ */
+
+type Change = ProgramChange["frontends"][number];
+
+/** Where packets to a frontend may go now, by the frontend's key as text. */
+type Allowed = Map<string, ReadonlySet<string>>;
+
+/**
+ * Makes conntrack forget UDP flows to changed frontends that lead to no endpoint of theirs: to one that is gone, or to
+ * none at all because they began when there was none. (kube-proxy: pkg/proxy/conntrack.)
+ */
+export function forgetStaleFlows(
+	socket: NetlinkSocket,
+	family: IPFamily,
+	changes: readonly Change[],
+): void {
+	const allowed: Allowed = new Map();
+	const gone = new Set<string>();
+	for (const { before, after } of changes) {
+		const either = after ?? before;
+		if (either?.family !== family || either.protocol !== "UDP") continue;
+		const began = allEndpoints(before).length === 0;
+		if (!began && !lostEndpoints(before, after)) continue;
+		const key = serviceKey(either).toString("latin1");
+		allowed.set(key, endpointsOf(after));
+		if (!after) gone.add(key);
+	}
+	if (allowed.size === 0) return;
+	const stale = listFlows(socket, family, transportNumbers.UDP).filter(
+		(flow) => {
+			const key = flowKey(flow).toString("latin1");
+			const endpoints = allowed.get(key);
+			if (!endpoints) return false;
+			const to = endData(flow.replySource).toString("latin1");
+			// Where no Service is any more, a flow to a socket of this very machine is none of ours.
+			const untranslated =
+				to === endData(flow.originalDestination).toString("latin1");
+			return gone.has(key) ? !untranslated : !endpoints.has(to);
+		},
+	);
+	deleteFlows(socket, family, stale);
+}
+
+/** Forgets which client was sent to which endpoint, where that endpoint or the frontend's affinity is gone. */
+export function forgetStaleClients(
+	socket: NetlinkSocket,
+	table: TableName,
+	changes: readonly Change[],
+): void {
+	const allowed: Allowed = new Map();
+	for (const { before, after } of changes) {
+		if (before?.family !== table.family) continue;
+		if (before.affinitySeconds === undefined) continue;
+		const stays = after?.affinitySeconds !== undefined;
+		if (stays && !lostEndpoints(before, after)) continue;
+		allowed.set(
+			serviceKey(before).toString("latin1"),
+			endpointsOf(stays ? after : undefined),
+		);
+	}
+	if (allowed.size === 0) return;
+	const address = table.family === "IPv4" ? 4 : 16;
+	const stale = listElements(socket, table, "affinity").filter(
+		({ key, data }) =>
+			Buffer.isBuffer(data) &&
+			allowed
+				.get(key.toString("latin1", address))
+				?.has(data.toString("latin1")) === false,
+	);
+	forget(socket, table, stale);
+}
+
+/** A remembered client may be forgotten by itself at any moment, and one that is not there refuses the transaction: then by halves. */
+function forget(
+	socket: NetlinkSocket,
+	table: TableName,
+	clients: readonly Element[],
+): void {
+	if (clients.length === 0) return;
+	try {
+		commit(socket, deleteElements(table, "affinity", clients));
+	} catch (error) {
+		if (!isFairleadError(error) || error.reason !== "ENOENT") throw error;
+		if (clients.length === 1) return;
+		const half = clients.length >> 1;
+		forget(socket, table, clients.slice(0, half));
+		forget(socket, table, clients.slice(half));
+	}
+}
+
+function endpointsOf(frontend: Frontend | undefined): Set<string> {
+	return new Set(
+		allEndpoints(frontend).map((endpoint) =>
+			endpointData(endpoint).toString("latin1"),
+		),
+	);
+}
+
+function lostEndpoints(
+	before: Frontend | undefined,
+	after: Frontend | undefined,
+): boolean {
+	const now = new Set(
+		allEndpoints(after).map(({ address, port }) => `${address}|${port}`),
+	);
+	return allEndpoints(before).some(
+		({ address, port }) => !now.has(`${address}|${port}`),
+	);
+}
+
+/** As `serviceKey`. */
+function flowKey({ originalDestination: { address, port } }: Flow): Buffer {
+	const key = Buffer.alloc(address.length + 8);
+	key.set(address, 0);
+	key[address.length] = transportNumbers.UDP;
+	key.writeUInt16BE(port, address.length + 4);
+	return key;
+}
+
+/** As `endpointData`. */
+function endData({ address, port }: FlowEnd): Buffer {
+	const data = Buffer.alloc(address.length + 4);
+	data.set(address, 0);
+	data.writeUInt16BE(port, address.length);
+	return data;
+}
