@@ -95,8 +95,10 @@ export class Machine implements Place {
 			}),
 			setLink(ETH0, { up: true }),
 			setRoute({ destination: "0.0.0.0/0", via: outsideAddress, link: ETH0 }),
+			setRoute(
+				address === cloudAddress ? noSuchBalancer : wayToBalancers(ETH0),
+			),
 		];
-		if (address !== cloudAddress) steps.push(setRoute(wayToBalancers(ETH0)));
 		carryOut(this.routes, steps);
 	}
 
@@ -117,6 +119,12 @@ export const noPodsElsewhere = setRoute({
 	destination: podsCidr,
 	type: "unreachable",
 });
+
+/** An address that no balancer has is said to be unreachable, and sent round in no circle. */
+const noSuchBalancer = {
+	destination: balancerCidr,
+	type: "unreachable",
+} as const;
 
 /** Balancers' addresses are the cloud's: everybody but the cloud sends there. */
 export function wayToBalancers(link: number): Parameters<typeof setRoute>[0] {
