@@ -13,6 +13,8 @@ import { processRuntime, type Runtime } from "./runtime.ts";
 interface Command {
 	summary: string;
 	flags: Flags;
+	/** Further lines of its help. */
+	more?: string;
 	/** Runs until it is done or asked to stop. Roles are loaded only when they are run. */
 	run(values: never, runtime: Runtime): Promise<void>;
 }
@@ -21,6 +23,7 @@ const commands: Record<string, Command> = {
 	sandbox: {
 		summary: "A cluster, a cloud and a served Service, from one command",
 		flags: sandboxFlags,
+		more: "\nfairlead sandbox exec client|cloud|node-N|POD|NAMESPACE/POD -- COMMAND runs a command inside the newest sandbox.\n",
 		run: async (values, runtime) =>
 			(await import("./commands/sandbox.ts")).sandbox(values, runtime),
 	},
@@ -84,11 +87,15 @@ async function main(args: string[]): Promise<number> {
 	}
 	if (rest.includes("--help")) {
 		process.stdout.write(
-			`fairlead ${name}: ${command.summary}\n\n${describeFlags(command.flags)}\n`,
+			`fairlead ${name}: ${command.summary}\n\n${describeFlags(command.flags)}\n${command.more ?? ""}`,
 		);
 		return 0;
 	}
 	try {
+		if (name === "sandbox" && rest[0] === "exec") {
+			const { sandboxExec } = await import("./commands/sandbox-exec.ts");
+			return await sandboxExec(rest.slice(1), processRuntime());
+		}
 		const values = parseFlags(command.flags, rest);
 		await command.run(values as never, processRuntime());
 		return 0;

@@ -1,6 +1,4 @@
-import { createServer } from "node:net";
 import { isFairleadError } from "../operator/errors.ts";
-import { listen } from "../operator/probes/listen.ts";
 
 /**
  * Opens something on the port the user gave, or else on the first free one from `usual` on. A port that was given and is
@@ -19,12 +17,4 @@ export async function onPort<T>(
 			if (!isFairleadError(error, "ListenFailed")) throw error;
 		}
 	return open(0);
-}
-
-/** Resolves with the port if it is free on loopback now; throws ListenFailed if it is not. */
-export async function tryPort(port: number): Promise<number> {
-	const server = createServer();
-	const free = await listen(server, "127.0.0.1", port);
-	await new Promise((resolve) => server.close(resolve));
-	return free;
 }

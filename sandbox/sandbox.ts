@@ -1,33 +1,57 @@
-import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
+import type { Server } from "node:net";
+import { createSocket } from "node:dgram";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { Registry } from "prom-client";
-import { parse } from "yaml";
 import { explainCluster } from "../fake-cloud/dashboard/explain-cluster.ts";
-import type { Explain } from "../fake-cloud/dashboard/pending.ts";
-import { type FakeCloud, startFakeCloud } from "../fake-cloud/server.ts";
-import type { Service } from "../operator/api/core.ts";
-import type { KubeObject } from "../operator/api/meta.ts";
+import { ServiceFeed } from "../fake-cloud/dashboard/services/service-feed.ts";
+import { startFakeCloud } from "../fake-cloud/server.ts";
+import { agentMetrics } from "../operator/agent/metrics.ts";
 import type { Clock } from "../operator/clock.ts";
 import { createKubeClient } from "../operator/cluster/client.ts";
-import { Store } from "../operator/cluster/index.ts";
-import { loadConnection } from "../operator/cluster/kubeconfig.ts";
-import { type KubeClient, resources } from "../operator/cluster/kube.ts";
-import { Reflector } from "../operator/cluster/reflector.ts";
+import type { KubeClient } from "../operator/cluster/kube.ts";
 import { Controller } from "../operator/controller/controller.ts";
+import { type DnsServer, startDns } from "../operator/dns/server.ts";
+import { bindUdpIn, listenIn } from "../operator/kernel/sockets.ts";
 import type { Log } from "../operator/log.ts";
-import { startApiServer } from "./apiserver/start.ts";
-import { onPort, tryPort } from "./free-port.ts";
-import { NodeStandIn } from "./node-stand-in.ts";
-import { sampleObjects, sampleService } from "./sample.ts";
+import { type ApiServer, startApiServer } from "./apiserver/start.ts";
+import {
+	clusterObjects,
+	dnsAddress,
+	readCrds,
+	sampleObjects,
+} from "./cluster-objects.ts";
+import { startControllers } from "./controllers/index.ts";
+import { servedAddress } from "./served-address.ts";
+import type { PodAccess } from "./kubelet/pod-access.ts";
+import { podAccess } from "./kubelet/pod-requests.ts";
+import { LateAccess } from "./late-access.ts";
+import { Machine } from "./machine.ts";
+import type { Network, NodeNetwork } from "./network/network.ts";
+import { decideBy } from "./network/userspace/rules.ts";
+import { UserspaceNetwork } from "./network/userspace/userspace-network.ts";
+import { reachInside } from "./reach-inside.ts";
+import { startStores } from "./stores.ts";
+
+/** Ports inside the sandbox's own network. */
+const inside = { api: 6443, cloud: 8080, dns: 53 };
+const zone = "cluster.local";
 
 export interface SandboxOptions {
 	nodes: number;
-	/** Undefined: 6443 or the next free one. */
-	port: number | undefined;
-	/** Undefined: 8080 or the next free one. */
-	cloudPort: number | undefined;
+	/** Made for this sandbox, and closed with it. */
+	network: Network | UserspaceNetwork;
+	/** Already listening on this machine; closed with the sandbox. */
+	listeners: { api: Server; cloud: Server; door: Server };
+	/** A folder of this sandbox alone, for the kubeconfig. */
+	folder: string;
+	/** Where objects and the cloud's database are kept; absent: nowhere. */
+	dataDir: string | undefined;
+	/** PATH of what pods run. */
+	path: string;
+	/** Of this Node.js. */
+	nodeBinary: string;
 	clock: Clock;
 	/** In [0, 1). */
 	random: () => number;
@@ -38,219 +62,299 @@ export interface SandboxOptions {
 export interface Sandbox {
 	dashboard: string;
 	kubeconfigPath: string;
-	/** `HOST:PORT` of the SOCKS5 door to the balancers' addresses. */
+	/** `HOST:PORT` of the SOCKS5 door to everything inside. */
 	door: string;
-	/** The sample Service's ingress address, once it has one. */
+	nodes: readonly NodeNetwork[];
+	/** API server, nodes, rules, DNS and dashboard answer. */
+	ready: Promise<void>;
+	/** The sample Service's ingress address, once a pod answers there. */
 	address: Promise<string>;
 	close(): Promise<void>;
 }
 
-/** One folder up when run from source, two when run from dist/. */
-const crdFolder =
-	["../crds/", "../../crds/"]
-		.map((path) => new URL(path, import.meta.url))
-		.find((folder) => existsSync(folder)) ?? import.meta.url;
-
 /**
- * A Kubernetes API server, the fake cloud, the controller and a sample Service in this process. Throws ListenFailed when
- * a port that was asked for is taken.
+ * A whole cluster in this process: API server, controllers, nodes with kubelets and rules, DNS, the cloud, the controller
+ * and a sample Service. Rejects, with everything undone, when a part cannot start.
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-	const { clock, random, randomBytes, log } = options;
-	const undo: (() => Promise<unknown>)[] = [];
+	const undo: (() => unknown)[] = [];
 	const close = async () => {
 		for (const each of undo.splice(0).reverse()) await each();
 	};
+	undo.push(() => options.network.close());
 	try {
-		const folder = await mkdtemp(join(tmpdir(), "fairlead-sandbox-"));
-		undo.push(() => rm(folder, { recursive: true, force: true }));
-		const token = randomBytes(24).toString("hex");
-		const doorPort = await onPort(undefined, 1080, tryPort);
-		let explain: Explain = async () => [];
-		const [api, cloud] = await Promise.all([
-			startApi(options).then((server) => {
-				undo.push(() => server.close());
-				return server;
-			}),
-			onPort(options.cloudPort, 8080, (port) =>
-				startFakeCloud({
-					host: "127.0.0.1",
-					port,
-					dataDir: ":memory:",
-					doorPort,
-					explain: () => explain(),
-					tokens: [{ token }],
-					clock,
-					random,
-					log: log.child({ part: "cloud" }),
-				}),
-			).then((started) => {
-				undo.push(() => started.close());
-				return started;
-			}),
-		]);
-		const kubeconfigPath = join(folder, "kubeconfig");
-		await writeFile(kubeconfigPath, api.kubeconfig(), { mode: 0o600 });
-		const client = createKubeClient(
-			await loadConnection({ path: kubeconfigPath, clock, log }),
-			{ clock, log, userAgent: "fairlead-sandbox" },
-		);
-		undo.push(async () => client.close());
-		explain = explainCluster(client);
-		const nodes = await registerNodes(options.nodes, cloud, token);
-		undo.push(() => Promise.all(nodes.map(({ node }) => node.close())));
-		const service = await populate(client, { cloud, token, nodes });
-		for (const port of service.spec.ports ?? [])
-			await Promise.all(
-				nodes.map(({ node }) => node.serve(port.nodePort ?? 0)),
-			);
-		const controller = new Controller({
-			client: createKubeClient(
-				await loadConnection({ path: kubeconfigPath, clock, log }),
-				{ clock, log, userAgent: "fairlead-controller" },
-			),
-			clock,
-			random,
-			log: log.child({ part: "controller" }),
-			metrics: new Registry(),
-			identity: "sandbox",
-			leaseNamespace: undefined,
-			clusterId: undefined,
-			workers: 8,
-			auditSchedule: "*/10 * * * *",
-		});
-		controller.start();
-		undo.push(() => controller.stop());
-		return {
-			dashboard: `${cloud.url}/`,
-			kubeconfigPath,
-			door: cloud.door ?? "",
-			address: ingressOf(client, options),
-			close,
-		};
+		return { ...(await start(options, undo)), close };
 	} catch (error) {
 		await close();
 		throw error;
 	}
 }
 
-async function startApi({
-	port,
-	clock,
-	randomBytes,
-	log,
-}: SandboxOptions): Promise<Awaited<ReturnType<typeof startApiServer>>> {
-	const files = (await readdir(crdFolder)).filter((name) =>
-		name.endsWith(".yaml"),
+async function start(
+	options: SandboxOptions,
+	undo: (() => unknown)[],
+): Promise<Omit<Sandbox, "close">> {
+	const { network, clock, random, randomBytes, log } = options;
+	const { outside } = network;
+	const pods = new LateAccess();
+	const api = await startApi(options, pods);
+	undo.push(() => api.close());
+	const clientFor = (userAgent: string): KubeClient => {
+		const client = createKubeClient(
+			{
+				server: outside.namespace
+					? new URL(`https://${outside.address}:${inside.api}`)
+					: new URL(api.url),
+				ca: api.ca,
+				insecureSkipTlsVerify: false,
+				disableCompression: true,
+				headers: {},
+				namespace: "default",
+				credentials: () =>
+					Promise.resolve({ authorization: `Bearer ${api.adminToken}` }),
+			},
+			{ clock, log, userAgent },
+		);
+		undo.push(() => client.close());
+		return client;
+	};
+	const client = clientFor("fairlead-sandbox");
+	const stores = startStores({ client, clock, random, log });
+	undo.push(() => stores.stop());
+	const controllers = startControllers({
+		client: clientFor("kube-controller-manager"),
+		stores,
+		clock,
+		random,
+		log: log.child({ part: "controllers" }),
+		rootCa: api.ca,
+	});
+	undo.push(() => controllers.stop());
+
+	const machines: Machine[] = [];
+	pods.become(
+		podAccess(stores.pods, () => machines.map(({ kubelet }) => kubelet)),
 	);
-	const crds = await Promise.all(
-		files.map(
-			async (name) =>
-				parse(await readFile(new URL(name, crdFolder), "utf8")) as object,
-		),
-	);
-	return onPort(port, 6443, (each) =>
-		startApiServer({
-			host: "127.0.0.1",
-			port: each,
-			crds,
-			clock,
-			random: randomBytes,
-			log: log.child({ part: "apiserver" }),
+	const token = randomBytes(24).toString("hex");
+	const feed = new ServiceFeed({
+		clock,
+		services: stores.services,
+		slices: stores.endpointSlices,
+	});
+	undo.push(() => feed.close());
+	const dns = await startClusterDns(options, stores);
+	undo.push(() => dns.server.close());
+	const cloud = await startFakeCloud({
+		dataDir: options.dataDir ? join(options.dataDir, "cloud") : ":memory:",
+		listeners: {
+			api: options.listeners.cloud,
+			door: options.listeners.door,
+			...(outside.namespace && {
+				also: [
+					{ fd: listenIn(outside.namespace, outside.address, inside.cloud) },
+				],
+			}),
+		},
+		network: {
+			connect: (target) => network.cloud.connect(target),
+			...(network.cloud.namespace && { namespace: network.cloud.namespace }),
+		},
+		dialOther: reachInside({
+			outside,
+			node: () => machines[0]?.network,
+			nameServer: dns.at,
+		}),
+		explain: explainCluster(client),
+		services: feed,
+		tokens: [{ token }],
+		clock,
+		random,
+		log: log.child({ part: "cloud" }),
+	});
+	undo.push(() => cloud.close());
+	const kubeconfigPath = join(options.folder, "kubeconfig");
+	await writeFile(kubeconfigPath, api.kubeconfig(), { mode: 0o600 });
+
+	const cloudUrl = outside.namespace
+		? `http://${outside.address}:${inside.cloud}`
+		: cloud.url;
+	const created = createAll(client, [
+		...clusterObjects({ cloudUrl, token }),
+		...(await sampleObjects()),
+	]);
+	const metrics = agentMetrics(new Registry());
+	for (let number = 1; number <= options.nodes; number++)
+		machines.push(
+			await Machine.start({
+				number,
+				network,
+				createServer: (name, address) =>
+					createServerAt(cloudUrl, token, name, address),
+				client: clientFor("kubelet"),
+				stores,
+				path: options.path,
+				nodeBinary: options.nodeBinary,
+				clock,
+				random,
+				log,
+				metrics,
+			}),
+		);
+	undo.push(() => Promise.all(machines.map((machine) => machine.stop())));
+	if (network instanceof UserspaceNetwork) {
+		network.setBalancers(({ host, port }) => cloud.dial(host, port));
+		for (const { network: node, agent } of machines)
+			network.setRules(
+				node.name,
+				decideBy({
+					program: () => agent.program,
+					nodeAddresses: [node.address],
+					random,
+					clock,
+				}),
+			);
+		network.setListener(outside, inside.api, placeOf(api.url));
+		network.setListener(outside, inside.cloud, placeOf(cloud.url));
+		network.setListener(outside, inside.dns, dns.at);
+	}
+	await created;
+	const controller = new Controller({
+		client: clientFor("fairlead-controller"),
+		clock,
+		random,
+		log: log.child({ part: "controller" }),
+		metrics: new Registry(),
+		identity: "sandbox",
+		leaseNamespace: undefined,
+		clusterId: undefined,
+		workers: 8,
+		auditSchedule: "*/10 * * * *",
+	});
+	controller.start();
+	undo.push(() => controller.stop());
+	return {
+		dashboard: `${cloud.url}/`,
+		kubeconfigPath,
+		door: cloud.door ?? "",
+		nodes: machines.map((machine) => machine.network),
+		ready: Promise.all([
+			dns.server.ready,
+			...machines.map(({ kubelet }) => kubelet.ready),
+			...machines.map(({ agent }) => agent.synced),
+		]).then(() => {}),
+		address: servedAddress(stores),
+	};
+}
+
+async function startApi(
+	{
+		network: { outside },
+		listeners,
+		dataDir,
+		clock,
+		randomBytes,
+		log,
+	}: SandboxOptions,
+	podAccess: PodAccess,
+): Promise<ApiServer> {
+	return startApiServer({
+		host: "127.0.0.1",
+		port: 0,
+		listener: listeners.api,
+		...(outside.namespace && {
+			also: [{ fd: listenIn(outside.namespace, outside.address, inside.api) }],
+		}),
+		...(dataDir && { dataDir: join(dataDir, "cluster") }),
+		advertise: { address: outside.address, port: inside.api },
+		names: [outside.address],
+		crds: await readCrds(),
+		podAccess,
+		clock,
+		random: randomBytes,
+		log: log.child({ part: "apiserver" }),
+	});
+}
+
+async function startClusterDns(
+	{ network: { outside }, clock, random, log }: SandboxOptions,
+	stores: ReturnType<typeof startStores>,
+): Promise<{ server: DnsServer; at: { host: string; port: number } }> {
+	const common = {
+		cluster: { stores },
+		zone,
+		addresses: [dnsAddress],
+		clock,
+		random,
+		log: log.child({ part: "dns" }),
+	};
+	if (!outside.namespace) {
+		const server = await startDns({
+			...common,
+			listen: [{ host: "127.0.0.1", port: 0 }],
+		});
+		const [at] = server.addresses;
+		if (!at) throw new Error("the DNS server listens nowhere");
+		return { server, at };
+	}
+	const at = { host: outside.address, port: inside.dns };
+	const udp = createSocket("udp4");
+	udp.bind({ fd: bindUdpIn(outside.namespace, at.host, at.port) });
+	const tcp = createServer().listen({
+		fd: listenIn(outside.namespace, at.host, at.port),
+	});
+	return {
+		server: await startDns({ ...common, udp: [udp], tcp: [tcp] }),
+		at,
+	};
+}
+
+function placeOf(url: string): { host: string; port: number } {
+	const { hostname, port } = new URL(url);
+	return { host: hostname, port: Number(port) };
+}
+
+/** In parallel; an object that is there already stays as it is. */
+async function createAll(
+	client: KubeClient,
+	objects: Awaited<ReturnType<typeof sampleObjects>>,
+): Promise<void> {
+	await Promise.all(
+		objects.map(async ({ resource, object }) => {
+			try {
+				await client.create(resource, object);
+			} catch (error) {
+				if ((error as { reason?: string }).reason !== "AlreadyExists")
+					throw error;
+			}
 		}),
 	);
 }
 
-interface SandboxNode {
-	node: NodeStandIn;
-	serverId: number;
-}
-
-/** A server on the cloud for every node, at an address of this machine where the node's stand-in listens. */
-async function registerNodes(
-	count: number,
-	cloud: FakeCloud,
+/** A server on the cloud for a node, at the node's address; gives its id. */
+async function createServerAt(
+	cloudUrl: string,
 	token: string,
-): Promise<SandboxNode[]> {
-	const nodes: SandboxNode[] = [];
-	for (let number = 1; number <= count; number++) {
-		const node = new NodeStandIn(`node-${number}`, `127.0.1.${number}`);
-		const answer = await fetch(`${cloud.url}/v1/servers`, {
-			method: "POST",
-			headers: {
-				authorization: `Bearer ${token}`,
-				"content-type": "application/json",
-			},
-			body: JSON.stringify({
-				name: node.name,
-				server_type: "cx23",
-				image: "debian-12",
-				location: "fsn1",
-				fairlead: { address: node.address },
-			}),
-		});
-		const { server, error } = (await answer.json()) as {
-			server?: { id: number };
-			error?: { message: string };
-		};
-		if (!server) throw new Error(`the cloud made no server: ${error?.message}`);
-		nodes.push({ node, serverId: server.id });
-	}
-	return nodes;
-}
-
-/** Creates the sample; resolves with its Service, which by then has its NodePorts. */
-async function populate(
-	client: KubeClient,
-	world: { cloud: FakeCloud; token: string; nodes: SandboxNode[] },
-): Promise<Service> {
-	let last: KubeObject | undefined;
-	for (const { resource, object } of sampleObjects({
-		cloudUrl: world.cloud.url,
-		token: world.token,
-		nodes: world.nodes.map(({ node: { name, address }, serverId }) => ({
+	name: string,
+	address: string,
+): Promise<number> {
+	const answer = await fetch(`${cloudUrl}/v1/servers`, {
+		method: "POST",
+		headers: {
+			authorization: `Bearer ${token}`,
+			"content-type": "application/json",
+		},
+		body: JSON.stringify({
 			name,
-			address,
-			serverId,
-		})),
-	})) {
-		const namespaced = object.metadata.namespace !== undefined;
-		last = await client.create({ ...resource, namespaced }, object);
-		if (resource.plural === "nodes" && object.status)
-			await client.patch(
-				resources.nodes,
-				{ name: object.metadata.name, subresource: "status" },
-				{ type: "merge", body: { status: object.status } },
-			);
-	}
-	return last as Service;
-}
-
-async function ingressOf(
-	client: KubeClient,
-	{ clock, random, log }: SandboxOptions,
-): Promise<string> {
-	const store = new Store<Service>({ clock, log });
-	const reflector = new Reflector<Service>({
-		client,
-		resource: resources.services,
-		namespace: sampleService.namespace,
-		fieldSelector: `metadata.name=${sampleService.name}`,
-		store,
-		clock,
-		random,
-		log,
+			server_type: "cx23",
+			image: "debian-12",
+			location: "fsn1",
+			fairlead: { address },
+		}),
 	});
-	const found = new Promise<string>((resolve) => {
-		store.onChange(({ object }) => {
-			const ip = object.status?.loadBalancer?.ingress?.[0]?.ip;
-			if (ip) resolve(ip);
-		});
-	});
-	reflector.start();
-	try {
-		return await found;
-	} finally {
-		await reflector.stop();
-	}
+	const { server, error } = (await answer.json()) as {
+		server?: { id: number };
+		error?: { message: string };
+	};
+	if (!server) throw new Error(`the cloud made no server: ${error?.message}`);
+	return server.id;
 }

@@ -1,42 +1,99 @@
-import { randomBytes } from "node:crypto";
-import { startSandbox } from "../../sandbox/sandbox.ts";
+import { rm } from "node:fs/promises";
+import { isFairleadError } from "../../operator/errors.ts";
+import { dataFolder, runFolder } from "../../sandbox/folder.ts";
 import type { sandboxFlags } from "../config.ts";
 import type { FlagValues } from "../flags.ts";
 import { type Runtime, stopped } from "../runtime.ts";
+import type { RunningSandbox, RunOptions } from "./sandbox-run.ts";
 
 export async function sandbox(
 	flags: FlagValues<typeof sandboxFlags>,
 	runtime: Runtime,
 ): Promise<void> {
-	const { clock, random, stdout, stop } = runtime;
+	const { clock, stdout } = runtime;
 	const began = clock.monotonic();
-	const log = await runtime.createLog(flags["log-level"]);
-	const running = await startSandbox({
-		nodes: flags.nodes,
-		port: flags.port,
-		cloudPort: flags["cloud-port"],
-		clock,
-		random,
-		randomBytes,
-		log,
-	});
 	const seconds = () => ((clock.monotonic() - began) / 1000).toFixed(1);
-	stdout(`Fairlead's sandbox is ready after ${seconds()} s.`);
-	stdout("");
-	stdout(`  dashboard   ${running.dashboard}`);
-	stdout(`  kubeconfig  ${running.kubeconfigPath}`);
-	stdout("");
-	const ended = stopped(runtime);
-	const address = await Promise.race([running.address, ended]);
-	if (address !== undefined && !stop.aborted) {
+	if (flags.data !== undefined) await dataFolder(flags.data);
+	const folder = await runFolder(process.pid);
+	try {
+		const { running, mode } = await start(flags, runtime, folder);
 		stdout(
-			`Service default/hello has its address after ${seconds()} s; from outside the cluster:`,
+			`Fairlead's sandbox is ready after ${seconds()} s; network: ${mode}`,
 		);
 		stdout("");
-		stdout(`  curl -x socks5h://${running.door} http://${address}/`);
+		stdout(`  dashboard   ${running.dashboard}`);
+		stdout(`  kubeconfig  ${running.kubeconfigPath}`);
+		stdout(`  door        socks5h://${running.door}`);
 		stdout("");
-		stdout("Ctrl-C ends it and leaves nothing behind.");
+		const ended = stopped(runtime);
+		const over = Promise.race([ended, running.failed]);
+		const address = await Promise.race([running.address, over]);
+		if (typeof address === "string" && !runtime.stop.aborted) {
+			stdout(
+				`Service default/hello is served after ${seconds()} s; from here:`,
+			);
+			stdout("");
+			stdout(`  curl -x socks5h://${running.door} http://${address}/`);
+			stdout("");
+			stdout("Ctrl-C ends it and leaves nothing behind.");
+		}
+		try {
+			await over;
+		} finally {
+			await running.close();
+		}
+	} finally {
+		await rm(folder, { recursive: true, force: true });
 	}
-	await ended;
-	await running.close();
+}
+
+/** In the mode asked for; `auto` takes namespaces where it can, and says what is missing where it cannot. */
+async function start(
+	flags: FlagValues<typeof sandboxFlags>,
+	runtime: Runtime,
+	folder: string,
+): Promise<{ running: RunningSandbox; mode: string }> {
+	const options: RunOptions = {
+		nodes: flags.nodes,
+		ports: {
+			api: flags.port,
+			cloud: flags["cloud-port"],
+			door: flags["door-port"],
+		},
+		folder,
+		dataDir: flags.data,
+		logLevel: flags["log-level"],
+		runtime,
+	};
+	if (flags.network !== "userspace")
+		try {
+			const { runInNamespaces } = await import("./sandbox-namespaces.ts");
+			return {
+				running: await runInNamespaces(options),
+				mode: "netns, each node and pod in a network namespace of its own",
+			};
+		} catch (error) {
+			if (flags.network === "netns" || !isNoNamespaces(error)) throw error;
+			return {
+				running: await runHere(options),
+				mode: `userspace, since ${error.message}`,
+			};
+		}
+	return { running: await runHere(options), mode: "userspace, as asked for" };
+}
+
+async function runHere(options: RunOptions): Promise<RunningSandbox> {
+	const { runInProcess } = await import("./sandbox-process.ts");
+	return runInProcess(options);
+}
+
+/** Whether it failed for want of what namespaces need, not for a reason that userspace would meet as well. */
+function isNoNamespaces(error: unknown): error is Error {
+	return isFairleadError(
+		error,
+		"NetworkUnavailable",
+		"KernelDenied",
+		"KernelUnsupported",
+		"KernelFailed",
+	);
 }

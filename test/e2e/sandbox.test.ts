@@ -1,6 +1,8 @@
-import { existsSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { request } from "node:https";
+import { type AddressInfo, createServer } from "node:net";
 import { dirname } from "node:path";
 import { text } from "node:stream/consumers";
 import { jest } from "@jest/globals";
@@ -31,7 +33,9 @@ describe("fairlead sandbox", () => {
 		const { status, body } = await getThroughDoor(door, address, 80);
 		expect({ status, body }).toEqual({
 			status: 200,
-			body: expect.stringMatching(/^node-\d answers GET \/\n$/) as string,
+			body: expect.stringMatching(
+				/^hello from hello-\S+ on node-\d \(you are [\d.]+\)\n$/,
+			) as string,
 		});
 		const client = createKubeClient(
 			await loadConnection({
@@ -113,4 +117,68 @@ describe("fairlead sandbox", () => {
 		});
 		expect(answer).toContain("Unauthorized");
 	});
+
+	it.each(["netns", "userspace"])(
+		"in mode %s leaves no process behind when it is killed",
+		async (mode) => {
+			sandbox = new Fairlead(["sandbox", "--network", mode]);
+			await sandbox.printed(/curl -x/);
+			const [, kubeconfig = ""] = await sandbox.printed(/kubeconfig +(\S+)/);
+			const processes = descendants(sandbox.child.pid ?? 0);
+			expect(processes.length).toBeGreaterThanOrEqual(3);
+			await sandbox.kill("SIGKILL");
+			await eventually(
+				() => processes.filter((pid) => existsSync(`/proc/${pid}`)),
+				(left) => expect(left).toEqual([]),
+			);
+			const next = new Fairlead(["sandbox", "--nodes", "0"]);
+			await next.printed(/dashboard/);
+			expect(existsSync(dirname(kubeconfig))).toBe(false);
+			await next.kill("SIGTERM");
+		},
+	);
+
+	it("ends with one line that names the port when one was asked for and is taken", async () => {
+		const taken = createServer().listen(0, "127.0.0.1");
+		await once(taken, "listening");
+		const { port } = taken.address() as AddressInfo;
+		sandbox = new Fairlead(["sandbox", "--port", String(port)]);
+		const { code } = await sandbox.ended;
+		expect({ code, said: sandbox.log.map(({ msg }) => msg) }).toEqual({
+			code: 1,
+			said: [
+				`fairlead sandbox: cannot listen on 127.0.0.1:${port}: the port is taken`,
+			],
+		});
+		taken.close();
+	});
+
+	it("ends with one line that names the folder when --data cannot be made", async () => {
+		sandbox = new Fairlead(["sandbox", "--data", "/dev/null/data"]);
+		const { code } = await sandbox.ended;
+		expect({ code, said: sandbox.log.map(({ msg }) => msg) }).toEqual({
+			code: 1,
+			said: [expect.stringContaining("--data /dev/null/data: ") as string],
+		});
+	});
 });
+
+/** Process numbers of everything that a process has started, and what that has. */
+function descendants(root: number): number[] {
+	const children = new Map<number, number[]>();
+	for (const name of readdirSync("/proc")) {
+		if (!/^\d+$/.test(name)) continue;
+		try {
+			const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+			const parent = Number(
+				stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1],
+			);
+			children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+		} catch {
+			// It ended between the listing and the look.
+		}
+	}
+	const below = (pid: number): number[] =>
+		(children.get(pid) ?? []).flatMap((child) => [child, ...below(child)]);
+	return below(root);
+}

@@ -1,0 +1,95 @@
+import { type Agent, startAgent } from "../operator/agent/agent.ts";
+import type { AgentMetrics } from "../operator/agent/metrics.ts";
+import { UserspaceBackend } from "../operator/agent/rules/userspace-backend.ts";
+import type { Clock } from "../operator/clock.ts";
+import type { KubeClient } from "../operator/cluster/kube.ts";
+import { NftablesBackend } from "../operator/kernel/nftables/backend.ts";
+import { listenIn } from "../operator/kernel/sockets.ts";
+import type { Log } from "../operator/log.ts";
+import { dnsAddress } from "./cluster-objects.ts";
+import { Kubelet } from "./kubelet/kubelet.ts";
+import type { Network, NodeNetwork } from "./network/network.ts";
+import type { Stores } from "./stores.ts";
+
+export interface MachineOptions {
+	number: number;
+	network: Network;
+	/** Makes the cloud's server of that name and address, and gives its id. */
+	createServer: (name: string, address: string) => Promise<number>;
+	client: KubeClient;
+	stores: Stores;
+	/** Of what pods run. */
+	path: string;
+	nodeBinary: string;
+	clock: Clock;
+	random: () => number;
+	log: Log;
+	metrics: AgentMetrics;
+}
+
+/** One node of the cluster: its network, a server on the cloud, a kubelet and an agent. */
+export class Machine {
+	readonly network: NodeNetwork;
+	readonly kubelet: Kubelet;
+	readonly agent: Agent;
+
+	private constructor(parts: {
+		network: NodeNetwork;
+		kubelet: Kubelet;
+		agent: Agent;
+	}) {
+		this.network = parts.network;
+		this.kubelet = parts.kubelet;
+		this.agent = parts.agent;
+	}
+
+	static async start(options: MachineOptions): Promise<Machine> {
+		const { client, stores, clock, random, log, path, nodeBinary } = options;
+		const network = options.network.addNode(options.number);
+		const { name, address, namespace } = network;
+		const backend = namespace
+			? new NftablesBackend(namespace)
+			: new UserspaceBackend();
+		const agent = await startAgent({
+			node: name,
+			stores,
+			backend,
+			...(namespace && {
+				listen: (server, at, port) =>
+					new Promise((resolve, reject) => {
+						server.once("error", reject);
+						server.listen({ fd: listenIn(namespace, at, port) }, () =>
+							resolve(undefined),
+						);
+					}),
+				healthz: { address: "0.0.0.0", port: 10256 },
+			}),
+			clock,
+			random,
+			log: log.child({ part: "agent", node: name }),
+			metrics: options.metrics,
+		});
+		const serverId = await options.createServer(name, address);
+		const kubelet = new Kubelet({
+			node: network,
+			client,
+			caches: stores,
+			dns: { address: dnsAddress, zone: "cluster.local" },
+			path,
+			nodeBinary,
+			providerID: `hcloud://${serverId}`,
+			clock,
+			random,
+			log: log.child({ part: "kubelet", node: name }),
+		});
+		kubelet.start();
+		return new Machine({ network, kubelet, agent });
+	}
+
+	/** Its pods end; its rules go with its network. */
+	async stop(): Promise<void> {
+		await this.kubelet.stop();
+		this.agent.stop();
+		this.network.remove();
+	}
+}
