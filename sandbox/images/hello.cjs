@@ -73,10 +73,10 @@ const server = createServer((request, response) => {
 			ms,
 		);
 	}
-	if (pathname === "/exit") {
-		answer(200, "bye\n");
-		return process.exit(Number(searchParams.get("code") || 0));
-	}
+	if (pathname === "/exit")
+		return answer(200, "bye\n").on("close", () =>
+			process.exit(Number(searchParams.get("code") || 0)),
+		);
 	const path = paths[pathname];
 	if (path) return answer(200, path(searchParams, request));
 	if (pathname !== "/") return answer(404, `no ${pathname} here\n`);
