@@ -97,7 +97,7 @@ function facts(objects: Objects) {
 				status?.phase,
 				metadata.deletionTimestamp ? "leaving" : "staying",
 				owner ? `of ${owner.kind} ${owner.name}` : "of nobody",
-				JSON.stringify(Object.entries(metadata.labels ?? {}).sort()),
+				JSON.stringify(sorted(Object.entries(metadata.labels ?? {}))),
 			].join(", ");
 		}),
 		slices: sorted(
