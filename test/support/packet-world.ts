@@ -1,7 +1,6 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, isIPv6, type Server } from "node:net";
-import { text } from "node:stream/consumers";
 import type { IPFamily, Protocol } from "../../operator/api/core.ts";
 import {
 	AF_INET,
@@ -70,6 +69,13 @@ export interface PacketWorld {
 		host: string,
 		port: number,
 	): Question;
+	/** The same, and goes on asking over one connection, or from one port. */
+	converse(
+		from: PlaceName,
+		protocol: Exclude<Protocol, "SCTP">,
+		host: string,
+		port: number,
+	): Conversation;
 	/** Sends an echo request. */
 	ping(from: PlaceName, host: string): Question;
 	close(): Promise<void>;
@@ -79,6 +85,12 @@ export interface Question {
 	answer: Promise<Answer>;
 	/** Nobody answers: `answer` never settles. */
 	abandon(): void;
+}
+
+export interface Conversation {
+	/** Asks once more; after a refusal over UDP one may ask again. */
+	say(): Promise<Answer>;
+	close(): void;
 }
 
 export async function createPacketWorld(): Promise<PacketWorld> {
@@ -96,7 +108,7 @@ export async function createPacketWorld(): Promise<PacketWorld> {
 class World implements PacketWorld {
 	readonly #namespaces = new Map<PlaceName, NetworkNamespace>();
 	readonly #servers: (Server | UdpSocket)[] = [];
-	readonly #questions = new Set<Question>();
+	readonly #conversations = new Set<Conversation>();
 
 	namespaceOf(place: PlaceName): NetworkNamespace {
 		const namespace = this.#namespaces.get(place);
@@ -200,7 +212,10 @@ class World implements PacketWorld {
 
 	async #serveTcp(name: PlaceName, address: string): Promise<void> {
 		const server = createServer((socket) => {
-			socket.end(`${name} ${socket.remoteAddress}`);
+			const line = `${name} ${socket.remoteAddress}`;
+			socket.on("data", () => socket.write(line));
+			// A client that is not served any longer may be cut off.
+			socket.on("error", () => socket.destroy());
 		});
 		this.#servers.push(server);
 		server.listen({
@@ -226,35 +241,37 @@ class World implements PacketWorld {
 		host: string,
 		port: number,
 	): Question {
-		return this.#remembered(this.#ask(from, protocol, host, port));
+		return this.#question(this.converse(from, protocol, host, port));
 	}
 
-	#remembered(question: Question): Question {
-		this.#questions.add(question);
-		return question;
-	}
-
-	#ask(
+	converse(
 		from: PlaceName,
 		protocol: Exclude<Protocol, "SCTP">,
 		host: string,
 		port: number,
-	): Question {
+	): Conversation {
 		const namespace = this.namespaceOf(from);
-		if (protocol === "TCP") {
-			const socket = connectIn(namespace, { host, port });
-			return {
-				answer: text(socket).then(read, failed),
-				abandon: () => socket.destroy(),
-			};
-		}
+		if (protocol === "TCP")
+			return this.#opened(streamConversation(namespace, host, port));
 		const socket = udpSocket(host);
 		socket.bind({
 			fd: bindUdpIn(namespace, isIPv6(host) ? "::" : "0.0.0.0", 0),
 		});
-		return questionOver(socket, host, port, Buffer.from("?"), (message) =>
-			read(message.toString()),
+		return this.#opened(
+			datagramConversation(socket, host, port, Buffer.from("?"), (message) =>
+				read(message.toString()),
+			),
 		);
+	}
+
+	#opened(conversation: Conversation): Conversation {
+		this.#conversations.add(conversation);
+		return conversation;
+	}
+
+	#question(conversation: Conversation): Question {
+		const abandon = () => conversation.close();
+		return { answer: conversation.say().finally(abandon), abandon };
 	}
 
 	ping(from: PlaceName, host: string): Question {
@@ -273,13 +290,15 @@ class World implements PacketWorld {
 		socket.bind({ fd });
 		const request = Buffer.from([type, 0, 0, 0, 0, 0, 0, 1]);
 		// The port means nothing, but Node wants one.
-		return this.#remembered(
-			questionOver(socket, host, 1, request, () => "echoed"),
+		return this.#question(
+			this.#opened(
+				datagramConversation(socket, host, 1, request, () => "echoed"),
+			),
 		);
 	}
 
 	async close(): Promise<void> {
-		for (const question of this.#questions) question.abandon();
+		for (const conversation of this.#conversations) conversation.close();
 		await Promise.all(
 			this.#servers.splice(0).map((server) => {
 				const closed = once(server, "close");
@@ -295,31 +314,63 @@ function udpSocket(address: string): UdpSocket {
 	return createSocket(isIPv6(address) ? "udp6" : "udp4");
 }
 
-/** Connected, so that a refusal by ICMP is heard. */
-function questionOver(
+function streamConversation(
+	namespace: NetworkNamespace,
+	host: string,
+	port: number,
+): Conversation {
+	const socket = connectIn(namespace, { host, port });
+	let failure: Error | undefined;
+	socket.on("error", (error) => {
+		failure = error;
+	});
+	return {
+		async say() {
+			const { promise, resolve } = Promise.withResolvers<Answer>();
+			const heard = (data: Buffer) => resolve(read(data.toString()));
+			const closed = () => resolve(failed(failure ?? "closed"));
+			socket.once("data", heard).once("close", closed);
+			socket.write("?");
+			const answer = await promise;
+			socket.off("data", heard).off("close", closed);
+			return answer;
+		},
+		close: () => socket.destroy(),
+	};
+}
+
+/** Over a connected socket, so that a refusal by ICMP is heard. */
+function datagramConversation(
 	socket: UdpSocket,
 	host: string,
 	port: number,
 	request: Buffer,
 	readAnswer: (message: Buffer) => Answer,
-): Question {
-	const { promise, resolve } = Promise.withResolvers<Answer>();
-	socket.connect(port, host, (error?: Error) => {
-		if (error) resolve(failed(error));
-		else socket.send(request);
-	});
-	socket.once("message", (message) => {
-		resolve(readAnswer(message));
-	});
-	socket.once("error", (error) => {
-		resolve(failed(error));
-	});
+): Conversation {
+	const connected = once(socket, "connect").then(
+		() => undefined,
+		(error: Error) => error,
+	);
+	socket.connect(port, host);
 	let open = true;
-	const close = () => {
-		if (open) socket.close();
-		open = false;
+	return {
+		async say() {
+			const error = await connected;
+			if (error) return failed(error);
+			const { promise, resolve } = Promise.withResolvers<Answer>();
+			const heard = (message: Buffer) => resolve(readAnswer(message));
+			const refused = (reason: Error) => resolve(failed(reason));
+			socket.once("message", heard).once("error", refused);
+			socket.send(request);
+			const answer = await promise;
+			socket.off("message", heard).off("error", refused);
+			return answer;
+		},
+		close() {
+			if (open) socket.close();
+			open = false;
+		},
 	};
-	return { answer: promise.finally(close), abandon: close };
 }
 
 function read(said: string): Answer {
