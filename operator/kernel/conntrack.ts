@@ -128,7 +128,7 @@ function portOf(proto: Map<number, Buffer>, type: number): number {
 export function deleteFlows(
 	socket: NetlinkSocket,
 	family: IPFamily,
-	flows: readonly Flow[],
+	flows: readonly Pick<Flow, "name">[],
 ): void {
 	const what = "delete flows of conntrack";
 	for (let from = 0; from < flows.length; from += FLOWS_PER_SEND) {

@@ -35,7 +35,7 @@ export function carrierOf(
 /**
  * The rules of what the kernel carries for a balancer. `usable` gives the keys of the targets a new connection to a
  * listener may try. `before` are its rules now, by `frontendKey`: targets keep their slots, so that a change is small. While the balancer is
- * `full` its listeners refuse.
+ * `full` its TCP listeners refuse; a UDP one would refuse the datagrams of the clients it has, too.
  *
  * Hetzner's round_robin becomes a choice at random: rules keep their endpoints in a map by slot that all listeners share,
  * and a counter that went round would be one for all, so that two listeners in step would each see every other slot only.
@@ -53,12 +53,15 @@ export function frontendsOf(
 	return balancer.addresses.flatMap((address) =>
 		balancer.services.flatMap((service) => {
 			if (carrierOf(balancer, address, service) !== "kernel") return [];
-			const wanted = (full ? [] : usable(service)).flatMap((key): Backend[] => {
-				const place = places.get(key);
-				return place
-					? [{ address: place, port: service.destination_port, local: false }]
-					: [];
-			});
+			const refuse = full && transportOf(service) === "tcp";
+			const wanted = (refuse ? [] : usable(service)).flatMap(
+				(key): Backend[] => {
+					const place = places.get(key);
+					return place
+						? [{ address: place, port: service.destination_port, local: false }]
+						: [];
+				},
+			);
 			const bare = frontend(balancer.id, address, service);
 			const now = before.get(frontendKey(bare));
 			return [{ ...bare, endpoints: arrange(now?.endpoints ?? [], wanted) }];

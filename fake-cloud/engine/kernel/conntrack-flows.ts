@@ -1,5 +1,7 @@
+import { isIPv6 } from "node:net";
+import type { IPFamily } from "../../../operator/api/core.ts";
 import { addressText } from "../../../operator/kernel/address-bytes.ts";
-import { isFairleadError } from "../../../operator/errors.ts";
+import { deleteFlows } from "../../../operator/kernel/conntrack.ts";
 import type { NetworkNamespace } from "../../../operator/kernel/namespaces.ts";
 import {
 	NETLINK_NETFILTER,
@@ -9,7 +11,6 @@ import {
 	attributeMap,
 	bytes,
 	NLM_F_DUMP,
-	nested,
 	netlinkMessage,
 } from "../../../operator/kernel/netlink-message.ts";
 import { setNetworkSettings } from "../../../operator/kernel/sysctl.ts";
@@ -20,7 +21,6 @@ import type { Flow, FlowMatch, Flows } from "./flows.ts";
 const CTNETLINK = 1 << 8;
 const CT_NEW = CTNETLINK | 0;
 const CT_GET = CTNETLINK | 1;
-const CT_DELETE = CTNETLINK | 2;
 
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
@@ -47,12 +47,11 @@ const UDP = 17;
 /** The first TCP state in which nothing more is carried but the end: LAST_ACK, TIME_WAIT, CLOSE. */
 const TCP_CONNTRACK_LAST_ACK = 6;
 
-/** A flow, and what names it to the kernel. */
 interface Entry {
 	flow: Flow;
-	family: number;
-	/** The original tuple and the id, as attributes. */
-	name: Buffer[];
+	family: IPFamily;
+	/** The attributes that name it to the kernel. */
+	name: Buffer;
 }
 
 /**
@@ -66,7 +65,8 @@ export function conntrackFlows(namespace: NetworkNamespace): Flows {
 	const entries = () =>
 		socket
 			.request(
-				netlinkMessage(CT_GET, NLM_F_DUMP, header(0)),
+				// struct nfgenmsg: of any family.
+				netlinkMessage(CT_GET, NLM_F_DUMP, Buffer.alloc(4)),
 				"list connections",
 			)
 			.flatMap(({ type, body }) =>
@@ -75,18 +75,13 @@ export function conntrackFlows(namespace: NetworkNamespace): Flows {
 	return {
 		list: () => entries().map(({ flow }) => flow),
 		forget(match) {
-			for (const { flow, family, name } of entries()) {
-				if (!matches(flow, match)) continue;
-				try {
-					socket.request(
-						netlinkMessage(CT_DELETE, 0, header(family), name),
-						"forget a connection",
-					);
-				} catch (error) {
-					// It ended by itself since it was listed.
-					if (!isFairleadError(error) || error.reason !== "ENOENT") throw error;
-				}
-			}
+			const matching = entries().filter(({ flow }) => matches(flow, match));
+			for (const family of ["IPv4", "IPv6"] as const)
+				deleteFlows(
+					socket,
+					family,
+					matching.filter((entry) => entry.family === family),
+				);
 		},
 		close: () => socket.close(),
 	};
@@ -131,8 +126,8 @@ function readEntry(body: Buffer): Entry | undefined {
 	};
 	return {
 		flow,
-		family: body[0] ?? 0,
-		name: [nested(CTA_TUPLE_ORIG, [original]), bytes(CTA_ID, id)],
+		family: isIPv6(there.destination) ? "IPv6" : "IPv4",
+		name: Buffer.concat([bytes(CTA_TUPLE_ORIG, original), bytes(CTA_ID, id)]),
 	};
 }
 
@@ -179,9 +174,4 @@ function readCounters(value: Buffer | undefined): {
 function readTcpState(protoinfo: Buffer | undefined): number {
 	const tcp = protoinfo && attributeMap(protoinfo).get(CTA_PROTOINFO_TCP);
 	return (tcp && attributeMap(tcp).get(CTA_PROTOINFO_TCP_STATE)?.[0]) ?? 0;
-}
-
-/** struct nfgenmsg. */
-function header(family: number): Buffer {
-	return Buffer.from([family, 0, 0, 0]);
 }

@@ -148,23 +148,6 @@ test("a target that fails its checks leaves the rules, and comes back when it is
 	expect(changed).toContain(1);
 });
 
-test("datagrams to a target that is not to be used any more are forgotten; TCP connections are not", async () => {
-	const { engine, kernel, clock, ill } = start();
-	engine.set(balancer([service(30080), udp], targets));
-	await clock.advance(0);
-	kernel.forgotten.length = 0;
-	ill.add("192.0.2.1");
-	await clock.advance(30_000);
-	expect(kernel.forgotten).toEqual([
-		{
-			transport: "udp",
-			address: "203.0.113.1",
-			port: 53,
-			target: { address: "192.0.2.1", port: 30053, local: false },
-		},
-	]);
-});
-
 test("TCP connections to a target that was taken away go on until their time is over", async () => {
 	const { engine, kernel, clock } = start();
 	engine.set(balancer([service(30080)], targets));
@@ -249,10 +232,12 @@ test("what the kernel carries is counted", async () => {
 
 test("with as many connections as its type allows a balancer refuses more, until some have ended", async () => {
 	const { engine, kernel, clock } = start();
-	engine.set(balancer([service(30080)], targets, { maxConnections: 2 }));
+	engine.set(balancer([service(30080), udp], targets, { maxConnections: 2 }));
 	kernel.flows = [flow("a"), flow("b")];
 	await clock.advance(1000);
 	expect(kernel.to(web)).toEqual([]);
+	// Without endpoints the datagrams of its clients would be refused, too.
+	expect(kernel.to(dns)).not.toEqual([]);
 	kernel.flows = [flow("a")];
 	await clock.advance(1000);
 	expect(kernel.to(web)).toEqual(all);

@@ -25,7 +25,7 @@ import { FlowCounters, sum } from "./flow-counters.ts";
 import type { FlowMatch, Flows } from "./flows.ts";
 import type { HeldAddresses } from "./loopback-addresses.ts";
 import { openDatagrams } from "./outside-datagrams.ts";
-import { type FrontendChange, RulesWriter } from "./rules-writer.ts";
+import { RulesWriter } from "./rules-writer.ts";
 
 export interface KernelEngineOptions
 	extends Omit<UserspaceEngineOptions, "network" | "listen"> {
@@ -48,10 +48,17 @@ interface Carried {
 	balancer: EngineBalancer;
 	/** By `frontendKey`. */
 	frontends: Map<string, Frontend>;
-	/** As many connections as its type allows: its listeners refuse. */
+	/** As many connections as its type allows: its TCP listeners refuse. */
 	full: boolean;
 	/** Why it has not got its addresses. */
 	failure: string | null;
+	/**
+	 * The listeners that are open as sockets: those that a socket carries, and for a while those that rules carry since, for
+	 * whoever was waiting to be let in.
+	 */
+	sockets: Set<string>;
+	/** Cancels the end of that while. */
+	close: Cancel;
 }
 
 /**
@@ -59,8 +66,8 @@ interface Carried {
  * namespace, what rules cannot do (carriers.ts). A listener changes from one to the other while it serves: the socket is
  * open before the rule goes, and the rule is there before the socket is closed. Health is checked from the namespace, by the
  * userspace engine's monitors; a target that fails gets no new connections, the ones it has go on. A target that was taken
- * away keeps its TCP connections for `drainMs`; datagrams go elsewhere at once. A balancer that has all the connections its
- * type allows refuses more from the next look on.
+ * away keeps its TCP connections for `drainMs`; datagrams go elsewhere at once (the rules' backend forgets their flows). A
+ * balancer that has all the connections its type allows refuses more from the next look on.
  */
 export class KernelEngine implements Engine {
 	readonly kind = "kernel";
@@ -91,33 +98,28 @@ export class KernelEngine implements Engine {
 		const { id, addresses } = balancer;
 		const known = this.#balancers.get(id);
 		const before = known?.balancer;
-		const carried = known ?? {
+		const carried: Carried = known ?? {
 			balancer,
-			frontends: new Map<string, Frontend>(),
+			frontends: new Map(),
 			full: false,
 			failure: null,
+			sockets: new Set(),
+			close() {},
 		};
 		carried.balancer = balancer;
 		this.#balancers.set(id, carried);
 		this.#hold(carried);
+		for (const socket of socketsOf(balancer)) carried.sockets.add(socket);
 		this.#setting = id;
-		this.#inner.set(
-			balancer,
-			(address, service) =>
-				bySocket(balancer, address, service) ||
-				// What rules are about to serve stays open for those who are waiting to be let in.
-				(before !== undefined && wasBySocket(before, address, service)),
-		);
+		this.#bind(carried);
 		this.#setting = undefined;
 		this.#write(carried);
-		if (!before) return;
-		this.#later(lingerMs, () => {
-			const now = this.#balancers.get(id)?.balancer;
-			if (now)
-				this.#inner.set(now, (address, service) =>
-					bySocket(now, address, service),
-				);
+		carried.close();
+		carried.close = this.#later(lingerMs, () => {
+			carried.sockets = socketsOf(carried.balancer);
+			this.#bind(carried);
 		});
+		if (!before) return;
 		this.#drain(before, balancer);
 		for (const address of before.addresses)
 			if (!addresses.includes(address)) this.#letGo(address);
@@ -126,6 +128,7 @@ export class KernelEngine implements Engine {
 	remove(id: number): void {
 		const carried = this.#balancers.get(id);
 		if (!carried) return;
+		carried.close();
 		this.#balancers.delete(id);
 		this.#rules.set(carried.frontends, new Map());
 		this.#inner.remove(id);
@@ -213,6 +216,12 @@ export class KernelEngine implements Engine {
 		this.#attempt(() => this.#options.addresses.remove(address));
 	}
 
+	#bind({ balancer, sockets }: Carried): void {
+		this.#inner.set(balancer, (address, service) =>
+			sockets.has(socketKey(address, service)),
+		);
+	}
+
 	/** Makes the rules what a balancer should have. */
 	#write(carried: Carried): void {
 		const { balancer, full, frontends: before } = carried;
@@ -225,20 +234,8 @@ export class KernelEngine implements Engine {
 			).map((frontend) => [frontendKey(frontend), frontend]),
 		);
 		const failure = this.#rules.failure;
-		const changes = this.#rules.set(before, carried.frontends);
+		this.#rules.set(before, carried.frontends);
 		if (this.#rules.failure !== failure) this.#tellAll();
-		for (const change of changes) this.#forgetDatagrams(change);
-	}
-
-	/** A UDP flow lasts as long as its client goes on sending: where it goes must be decided anew. */
-	#forgetDatagrams({ before, after }: FrontendChange): void {
-		const { protocol, address, port } = (after ?? before) as Frontend;
-		if (protocol !== "UDP") return;
-		const match = { transport: "udp", address, port } as const;
-		if (!before || !after) return this.#forget(match);
-		for (const target of before.endpoints)
-			if (!after.endpoints.some((each) => sameEndpoint(each, target)))
-				this.#forget({ ...match, target });
 	}
 
 	/** TCP flows of listeners and targets that were taken away end when their time is over. */
@@ -312,32 +309,34 @@ export class KernelEngine implements Engine {
 		}
 	}
 
-	#later(ms: number, run: () => void): void {
+	#later(ms: number, run: () => void): Cancel {
 		const cancel = this.#options.clock.after(ms, () => {
 			this.#timers.delete(cancel);
 			run();
 		});
 		this.#timers.add(cancel);
+		return () => {
+			this.#timers.delete(cancel);
+			cancel();
+		};
 	}
 }
 
-function bySocket(
-	balancer: EngineBalancer,
-	address: string,
-	service: Service,
-): boolean {
-	return carrierOf(balancer, address, service) === "userspace";
+/** The listeners that rules cannot carry, by `socketKey`. */
+function socketsOf(balancer: EngineBalancer): Set<string> {
+	return new Set(
+		balancer.addresses.flatMap((address) =>
+			balancer.services
+				.filter(
+					(service) => carrierOf(balancer, address, service) === "userspace",
+				)
+				.map((service) => socketKey(address, service)),
+		),
+	);
 }
 
-/** Whether a socket carried the listener that is now this one. */
-function wasBySocket(
-	before: EngineBalancer,
-	address: string,
-	service: Service,
-): boolean {
-	const key = listenerKey(service);
-	const was = before.services.find((each) => listenerKey(each) === key);
-	return was !== undefined && bySocket(before, address, was);
+function socketKey(address: string, service: Service): string {
+	return `${address} ${listenerKey(service)}`;
 }
 
 function engineOf(balancer: EngineBalancer, service: Service): EngineKind {
@@ -360,11 +359,4 @@ function goneFrom<T>(
 ): T[] {
 	const now = new Set(of(after));
 	return [...new Set(of(before))].filter((each) => !now.has(each));
-}
-
-function sameEndpoint(
-	a: { address: string; port: number },
-	b: { address: string; port: number },
-): boolean {
-	return a.address === b.address && a.port === b.port;
 }

@@ -3,11 +3,9 @@ import { sameFrontend } from "../../../operator/model/rules/program-change.ts";
 import {
 	type Frontend,
 	frontendKey,
+	type ProgramChange,
 	type RulesBackend,
 } from "../../../operator/model/rules/program.ts";
-
-/** A frontend that comes, goes or changes. */
-export type FrontendChange = { before?: Frontend; after?: Frontend };
 
 /** Keeps the kernel's rules what the engine wants of them: by changes, and anew when a change or a look says they are not. */
 export class RulesWriter {
@@ -31,12 +29,12 @@ export class RulesWriter {
 		return this.#failure;
 	}
 
-	/** Makes `after` what there is in place of `before`, both by their keys; gives what changed. */
+	/** Makes `after` what there is in place of `before`, both by `frontendKey`. */
 	set(
 		before: ReadonlyMap<string, Frontend>,
 		after: ReadonlyMap<string, Frontend>,
-	): FrontendChange[] {
-		const changes: FrontendChange[] = [];
+	): void {
+		const changes: ProgramChange["frontends"] = [];
 		for (const key of new Set([...before.keys(), ...after.keys()])) {
 			const [was, is] = [before.get(key), after.get(key)];
 			if (was && is && sameFrontend(was, is)) continue;
@@ -45,7 +43,6 @@ export class RulesWriter {
 			changes.push({ ...(was && { before: was }), ...(is && { after: is }) });
 		}
 		if (changes.length > 0) this.#write(changes);
-		return changes;
 	}
 
 	/** Looks whether somebody else changed them, and tries again what failed. */
@@ -64,7 +61,7 @@ export class RulesWriter {
 		this.#rules.close();
 	}
 
-	#write(frontends: FrontendChange[]): void {
+	#write(frontends: ProgramChange["frontends"]): void {
 		if (!this.#unsure)
 			this.#attempt(() => this.#rules.apply({ frontends, held: [] }));
 		if (this.#unsure) this.#attempt(() => this.#replace());
