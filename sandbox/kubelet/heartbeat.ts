@@ -31,6 +31,7 @@ export class Heartbeat {
 	#beating: Promise<void> = Promise.resolve();
 	#resolveReady: () => void = () => {};
 	#reportedAt = Number.NEGATIVE_INFINITY;
+	#node: Node | undefined;
 	#lease: Lease | undefined;
 	#failures = 0;
 	#stopped = false;
@@ -59,6 +60,7 @@ export class Heartbeat {
 		this.#cancel();
 		this.#stopping.abort();
 		await this.#beating;
+		if (!this.#node) return;
 		try {
 			await this.#report(false, { timeoutMs: withinMs });
 		} catch (err) {
@@ -85,8 +87,8 @@ export class Heartbeat {
 			if (this.#stopped) return;
 			// Somebody removed node or lease, or was faster: what is there is read again.
 			this.#lease = undefined;
-			if (isFairleadError(error, "KubeNotFound"))
-				this.#reportedAt = Number.NEGATIVE_INFINITY;
+			if (isFairleadError(error, "KubeNotFound")) this.#node = undefined;
+			if (!this.#node) this.#reportedAt = Number.NEGATIVE_INFINITY;
 			if (this.#failures++ === 0)
 				log.warn({ err: error }, "the node cannot report");
 			pauseMs = Math.min(
@@ -100,82 +102,74 @@ export class Heartbeat {
 		});
 	}
 
+	/** Writes the node's status; a node that is not there yet is made with it. */
 	async #report(
 		ready: boolean,
 		options: { signal?: AbortSignal; timeoutMs?: number },
 	): Promise<void> {
 		const { facts, client, clock } = this.#options;
-		const node = await this.#registered(options);
-		const status = nodeStatus(facts, node, ready, clock.now());
-		await client.patch<Node>(
+		const { name } = facts;
+		if (!this.#node) {
+			const made = await ifNew(
+				client.create<Node>(
+					resources.nodes,
+					newNode(facts, nodeStatus(facts, undefined, ready, clock.now())),
+					options,
+				),
+			);
+			this.#node = made;
+			if (made) return;
+		}
+		const found = await client.get<Node>(resources.nodes, { name }, options);
+		const labels = ownLabels(facts);
+		const has = found.metadata.labels ?? {};
+		if (Object.entries(labels).some(([key, value]) => has[key] !== value))
+			await client.patch<Node>(
+				resources.nodes,
+				{ name },
+				{ type: "merge", body: { metadata: { labels } } },
+				options,
+			);
+		const status = nodeStatus(facts, found, ready, clock.now());
+		this.#node = await client.patch<Node>(
 			resources.nodes,
-			{ name: facts.name, subresource: "status" },
+			{ name, subresource: "status" },
 			{ type: "merge", body: { status } },
 			options,
 		);
 	}
 
-	/** The node as it is, made if it is not there. */
-	async #registered(options: {
-		signal?: AbortSignal;
-		timeoutMs?: number;
-	}): Promise<Node> {
-		const { facts, client } = this.#options;
-		const ref = { name: facts.name };
-		try {
-			const found = await client.get<Node>(resources.nodes, ref, options);
-			const labels = ownLabels(facts);
-			const has = found.metadata.labels ?? {};
-			const lacks = Object.entries(labels).some(
-				([name, value]) => has[name] !== value,
+	async #renew(options: { signal: AbortSignal }): Promise<void> {
+		const { client, clock } = this.#options;
+		const lease = nodeLease(this.#node as Node, clock.now());
+		const { namespace = "", name } = lease.metadata;
+		if (!this.#lease) {
+			this.#lease = await ifNew(
+				client.create(resources.leases, lease, options),
 			);
-			if (!lacks) return found;
-			return await client.patch<Node>(
-				resources.nodes,
-				ref,
-				{ type: "merge", body: { metadata: { labels } } },
+			if (this.#lease) return;
+			this.#lease = await client.get<Lease>(
+				resources.leases,
+				{ namespace, name },
 				options,
 			);
-		} catch (error) {
-			if (!isFairleadError(error, "KubeNotFound")) throw error;
-			return client.create<Node>(resources.nodes, newNode(facts), options);
 		}
-	}
-
-	async #renew(options: { signal: AbortSignal }): Promise<void> {
-		const { facts, client, clock } = this.#options;
-		const { name } = facts;
-		if (!this.#lease) {
-			const node = await client.get<Node>(resources.nodes, { name }, options);
-			const lease = nodeLease(node, clock.now());
-			const { namespace = "" } = lease.metadata;
-			try {
-				this.#lease = await client.get<Lease>(
-					resources.leases,
-					{ namespace, name },
-					options,
-				);
-			} catch (error) {
-				if (!isFairleadError(error, "KubeNotFound")) throw error;
-				this.#lease = await client.create(resources.leases, lease, options);
-				return;
-			}
-		}
-		const { renewTime } = nodeLease({ metadata: { name } }, clock.now())
-			.spec as NonNullable<Lease["spec"]>;
-		const { metadata } = this.#lease;
+		const spec = { ...this.#lease.spec, ...lease.spec };
 		this.#lease = await client.replace(
 			resources.leases,
-			{
-				...this.#lease,
-				metadata,
-				spec: {
-					...this.#lease.spec,
-					holderIdentity: name,
-					...(renewTime && { renewTime }),
-				},
-			},
+			{ ...this.#lease, spec },
 			options,
 		);
+	}
+}
+
+/** What was created; undefined if it was there already. */
+async function ifNew<T>(creation: Promise<T>): Promise<T | undefined> {
+	try {
+		return await creation;
+	} catch (error) {
+		if (isFairleadError(error) && error.reason === "AlreadyExists")
+			return undefined;
+		throw error;
 	}
 }

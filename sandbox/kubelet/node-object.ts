@@ -37,7 +37,10 @@ export const leaseSeconds = 40;
 const namespace = "kube-node-lease";
 
 /** What a kubelet creates when its node is not there (pkg/kubelet/kubelet_node_status.go, initialNode). */
-export function newNode(facts: NodeFacts): Node {
+export function newNode(
+	facts: NodeFacts,
+	status: ReturnType<typeof nodeStatus>,
+): Node {
 	const { name, podCidr, providerID, labels } = facts;
 	return {
 		apiVersion: "v1",
@@ -48,6 +51,7 @@ export function newNode(facts: NodeFacts): Node {
 			podCIDRs: [podCidr],
 			...(providerID !== undefined && { providerID }),
 		} as NonNullable<Node["spec"]>,
+		status,
 	};
 }
 
