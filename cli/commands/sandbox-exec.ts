@@ -1,10 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
-import type { Pod } from "../../operator/api/core.ts";
-import { createKubeClient } from "../../operator/cluster/client.ts";
-import { loadConnection } from "../../operator/cluster/kubeconfig.ts";
-import { resources } from "../../operator/cluster/kube.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import { runningFolders, stateFile } from "../../sandbox/folder.ts";
 import {
@@ -34,7 +29,7 @@ export async function sandboxExec(
 	const state = await readState(stateFile(folder));
 	const target: ExecTarget = Object.hasOwn(state.places, where)
 		? { place: where }
-		: { process: await processOf(where, folder, runtime) };
+		: await podTarget(where, folder, runtime);
 	const [program = "", ...rest] = commandIn(
 		state,
 		target,
@@ -48,32 +43,12 @@ export async function sandboxExec(
 	return code ?? 1;
 }
 
-/** The main process of a pod's first container that runs, as numbered inside. */
-async function processOf(
+/** Loaded only then: talking to the API server takes longer to load than everything else here. */
+async function podTarget(
 	where: string,
 	folder: string,
 	runtime: Runtime,
-): Promise<number> {
-	const { clock } = runtime;
-	const [first = "", second] = where.split("/");
-	const [namespace, name] =
-		second === undefined ? ["default", first] : [first, second];
-	const log = await runtime.createLog("error");
-	const client = createKubeClient(
-		await loadConnection({ path: join(folder, "kubeconfig"), clock, log }),
-		{ clock, log, userAgent: "fairlead-sandbox-exec" },
-	);
-	try {
-		const pod = await client.get<Pod>(resources.pods, { namespace, name });
-		for (const { state, containerID } of pod.status?.containerStatuses ?? []) {
-			const [, number] = /^process:\/\/(\d+)$/.exec(containerID ?? "") ?? [];
-			if (state?.running && number !== undefined) return Number(number);
-		}
-	} finally {
-		client.close();
-	}
-	throw new FairleadError(
-		"NetworkUnavailable",
-		`pod ${namespace}/${name} has no container that runs`,
-	);
+): Promise<ExecTarget> {
+	const { processOf } = await import("./sandbox-pod-process.ts");
+	return { process: await processOf(where, folder, runtime) };
 }
