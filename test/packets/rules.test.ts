@@ -1,5 +1,6 @@
 import type { IPFamily } from "../../operator/api/core.ts";
 import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
+import { evaluate, sourceKind } from "../../operator/model/rules/evaluate.ts";
 import {
 	type Backend,
 	type Frontend,
@@ -16,11 +17,13 @@ import {
 
 let world: PacketWorld;
 let backend: NftablesBackend;
+let services: Program;
 
 beforeAll(async () => {
 	world = await createPacketWorld();
 	backend = new NftablesBackend(world.namespaceOf("node"));
-	backend.replace(everyKindOfService());
+	services = everyKindOfService();
+	backend.replace(services);
 });
 
 afterAll(async () => {
@@ -319,16 +322,43 @@ describe.each(families)("over %s", (family) => {
 				destinations[to].port,
 			);
 
+		/** The model's word on the same packet. */
+		const evaluated = (from: PlaceName, to: Destination) => {
+			const source = world.addressOf(from, family);
+			return evaluate(services, {
+				source,
+				sourceIs: sourceKind(services, source, [
+					world.addressOf("node", family),
+				]),
+				destination: destinations[to][family],
+				protocol,
+				port: destinations[to].port,
+				pick: () => 0,
+			});
+		};
+
 		test.each(answered)(
 			"$from calls $to and is answered by $by, who see $saw",
 			async ({ from, to, by, saw }) => {
 				const answer = await ask(from, to).answer;
 				expect(by.map((name) => ({ by: name, saw }))).toContainEqual(answer);
+				expect(evaluated(from, to)).toMatchObject(
+					to.startsWith("the server")
+						? { verdict: "notOurs" }
+						: {
+								verdict: "forwarded",
+								masquerade: saw !== from || from === "node",
+								candidates: by.map((name) => ({
+									endpoint: { address: world.addressOf(name, family) },
+								})),
+							},
+				);
 			},
 		);
 
 		test.each(refused)("$from calls $to and is refused", async (row) => {
 			expect(await ask(row.from, row.to).answer).toBe("refused");
+			expect(evaluated(row.from, row.to).verdict).toBe("rejected");
 		});
 
 		test.each(ignored)("$from calls $to and hears nothing", async (row) => {
@@ -342,6 +372,7 @@ describe.each(families)("over %s", (family) => {
 				await ask(row.from, "the server of pod-1 itself").answer;
 			expect(heard).toBeUndefined();
 			question.abandon();
+			expect(evaluated(row.from, row.to).verdict).toBe("dropped");
 		});
 	});
 
