@@ -159,6 +159,10 @@ async function start(
 			connect: (target) => network.cloud.connect(target),
 			...(network.cloud.namespace && { namespace: network.cloud.namespace }),
 		},
+		...(network.cloud.namespace &&
+			outside.namespace && {
+				kernel: { outside: { namespace: outside.namespace } },
+			}),
 		dialOther: reachInside({
 			outside,
 			node: () => machines[0]?.network,
