@@ -113,22 +113,26 @@ class Writer {
 	}
 
 	name(name: string, compress: boolean): void {
-		const labels = labelsOf(name);
+		const folded = foldName(name);
 		this.room(257);
-		const texts = splitName(foldName(name));
+		if (compress && this.#pointTo(folded)) return;
+		const labels = labelsOf(name);
+		const texts = splitName(folded);
 		for (const [index, label] of labels.entries()) {
-			const rest = texts.slice(index).join(".");
-			const known = this.#names.get(rest);
-			if (known !== undefined && compress) {
-				this.word(0xc000 | known);
-				return;
-			}
-			if (known === undefined && this.at <= farthestPointer)
+			const rest = index === 0 ? folded : texts.slice(index).join(".");
+			if (compress && this.#pointTo(rest)) return;
+			if (this.at <= farthestPointer && !this.#names.has(rest))
 				this.#names.set(rest, this.at);
 			this.byte(label.length);
 			this.raw(label);
 		}
 		this.byte(0);
+	}
+
+	#pointTo(name: string): boolean {
+		const known = this.#names.get(name);
+		if (known !== undefined) this.word(0xc000 | known);
+		return known !== undefined;
 	}
 
 	#writeRecord({ name, ttl, data }: DnsRecord): void {

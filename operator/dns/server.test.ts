@@ -41,7 +41,7 @@ async function start(
 ): Promise<DnsServer> {
 	const stores = storesOf(objects);
 	server = await startDns({
-		cluster: { stores: { ...stores, synced, problems: () => [] } },
+		cluster: { stores: { ...stores, synced } },
 		listen: [local],
 		zone: "cluster.local",
 		clock: stores.clock,
@@ -224,7 +224,7 @@ describe("the DNS server", () => {
 		await expect(
 			startDns({
 				cluster: {
-					stores: { ...stores, synced: Promise.resolve(), problems: () => [] },
+					stores: { ...stores, synced: Promise.resolve() },
 				},
 				listen: [local, taken],
 				zone: "cluster.local",

@@ -129,8 +129,8 @@ export async function startDns(options: DnsOptions): Promise<DnsServer> {
 	return {
 		addresses,
 		ready,
-		notReady: () =>
-			complete ? source.problems() : ["the cluster has not been read yet"],
+		// An API server that goes away later makes nothing of this wrong at once, and names are needed all the more.
+		notReady: () => (complete ? [] : ["the cluster has not been read yet"]),
 		async close() {
 			await Promise.all([...udp, ...tcp].map((service) => service.close()));
 			upstreams?.close();

@@ -11,8 +11,6 @@ import type { DnsStores } from "./service-index.ts";
 export interface DnsSource extends DnsStores {
 	/** Resolves when every cache has been complete once. */
 	readonly synced: Promise<void>;
-	/** One line for each kind that cannot be kept true at present. */
-	problems(): string[];
 }
 
 export interface WatchOptions {
@@ -30,10 +28,8 @@ export function watchCluster({
 	random,
 	log,
 }: WatchOptions): DnsSource & { stop(): Promise<void> } {
-	const reflectors: Pick<
-		Reflector<KubeObject>,
-		"start" | "stop" | "synced" | "healthy"
-	>[] = [];
+	const reflectors: Pick<Reflector<KubeObject>, "start" | "stop" | "synced">[] =
+		[];
 	const cache = <T extends KubeObject>(
 		resource: Resource,
 		trim: (object: T) => T,
@@ -59,11 +55,6 @@ export function watchCluster({
 	return {
 		...stores,
 		synced: Promise.all(reflectors.map(({ synced }) => synced)).then(() => {}),
-		problems: () =>
-			reflectors
-				.map((reflector) => reflector.healthy())
-				.filter(({ ok }) => !ok)
-				.map(({ reason }) => reason),
 		async stop() {
 			await Promise.all(reflectors.map((reflector) => reflector.stop()));
 		},

@@ -43,10 +43,9 @@ export class UdpService {
 		try {
 			const response = this.#options.respond(bytes, "udp");
 			if (response instanceof Promise)
-				response.then(
-					(made) => this.#send(made, from),
-					(error: unknown) => this.#failed(error),
-				);
+				response
+					.then((made) => this.#send(made, from))
+					.catch((error: unknown) => this.#failed(error));
 			else this.#send(response, from);
 		} catch (error) {
 			this.#failed(error);

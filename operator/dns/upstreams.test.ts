@@ -108,7 +108,7 @@ async function start(...replies: Reply[]): Promise<void> {
 	});
 	server = await startDns({
 		cluster: {
-			stores: { ...stores, synced: Promise.resolve(), problems: () => [] },
+			stores: { ...stores, synced: Promise.resolve() },
 		},
 		listen: [{ host: "127.0.0.1", port: 0 }],
 		zone: "cluster.local",
