@@ -7,7 +7,7 @@ import { resources } from "../../operator/cluster/kube.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import { eventually } from "../../test/support/eventually.ts";
 import { quietLog } from "../../test/support/quiet-log.ts";
-import type { Deployment } from "../objects.ts";
+import type { Deployment, ReplicaSet } from "../objects.ts";
 import { once, startTestCluster, type TestCluster } from "../test-cluster.ts";
 import { type Controllers, startControllers } from "./index.ts";
 import { isActive, isReady } from "./pod-state.ts";
@@ -16,6 +16,8 @@ import { startStandInKubelet } from "./stand-in-kubelet.ts";
 // The loops, on the sandbox's own API server. Each test has a namespace of its own.
 
 const log = quietLog();
+/** Milliseconds, for a machine that has much else to do. */
+const patience = 30_000;
 let cluster: TestCluster;
 let controllers: Controllers;
 let kubelet: { stop(): void };
@@ -23,6 +25,7 @@ let kubelet: { stop(): void };
 let writes: string[] = [];
 /** May replace the answer of a controller's call. */
 let afterCreate: (object: KubeObject) => void = () => {};
+let beforeCreate: (object: KubeObject) => Promise<void> = async () => {};
 
 beforeAll(async () => {
 	cluster = await startTestCluster(log);
@@ -41,14 +44,14 @@ beforeAll(async () => {
 			status: { conditions: [{ type: "Ready", status: "True" }] },
 		});
 	kubelet = startStandInKubelet(cluster, log);
-});
+}, patience);
 
 afterAll(async () => {
 	kubelet.stop();
 	await controllers.stop();
 	await cluster.close();
 	expect(log.lines.filter(({ level }) => level === "error")).toEqual([]);
-});
+}, patience);
 
 function watched(client: KubeClient): KubeClient {
 	const note = (verb: string, { plural }: { plural: string }, name: string) => {
@@ -58,6 +61,7 @@ function watched(client: KubeClient): KubeClient {
 		...client,
 		async create(resource, object, options) {
 			note("create", resource, object.metadata.name);
+			await beforeCreate(object);
 			const made = await client.create(resource, object, options);
 			afterCreate(made);
 			return made;
@@ -144,218 +148,284 @@ async function eventsOf(namespace: string): Promise<string[]> {
 	);
 }
 
-test("three pods of a Deployment run on three nodes", async () => {
-	const namespace = await newNamespace();
-	const { client } = cluster;
-	await client.create(resources.deployments, deployment(namespace, 3));
-	await complete(namespace, 3);
-	expect(
-		podsIn(namespace)
-			.map(({ spec }) => spec.nodeName)
-			.toSorted(),
-	).toEqual(["node-1", "node-2", "node-3"]);
-	for (const { status } of podsIn(namespace))
-		expect(status?.conditions).toContainEqual(
-			expect.objectContaining({ type: "PodScheduled", status: "True" }),
+test(
+	"three pods of a Deployment run on three nodes",
+	async () => {
+		const namespace = await newNamespace();
+		const { client } = cluster;
+		await client.create(resources.deployments, deployment(namespace, 3));
+		await complete(namespace, 3);
+		expect(new Set(podsIn(namespace).map(({ spec }) => spec.nodeName))).toEqual(
+			new Set(["node-1", "node-2", "node-3"]),
 		);
-	const events = await eventually(
-		() => eventsOf(namespace),
-		(found) => expect(found.length).toBeGreaterThanOrEqual(7),
-	);
-	expect(new Set(events)).toEqual(
-		new Set([
-			"Deployment ScalingReplicaSet: Scaled up replica set SET from 0 to 3",
-			"ReplicaSet SuccessfulCreate: Created pod: POD",
-			...["node-1", "node-2", "node-3"].map(
-				(node) =>
-					`Pod Scheduled: Successfully assigned ${namespace}/POD to ${node}`,
-			),
-		]),
-	);
-});
-
-test("a rollout never has fewer available pods, nor more pods, than its strategy allows", async () => {
-	const namespace = await newNamespace();
-	const { client, stores } = cluster;
-	const strategy = {
-		type: "RollingUpdate" as const,
-		rollingUpdate: { maxSurge: 2, maxUnavailable: 1 },
-	};
-	await client.create(
-		resources.deployments,
-		deployment(namespace, 6, { strategy }),
-	);
-	await complete(namespace, 6);
-	const extremes = { fewest: 6, most: 6 };
-	const stop = stores.pods.onChange(() => {
-		const active = podsIn(namespace).filter(isActive);
-		extremes.fewest = Math.min(extremes.fewest, active.filter(isReady).length);
-		extremes.most = Math.max(extremes.most, active.length);
-	});
-	const { template } = deployment(namespace, 6, {}, "i:2").spec;
-	await client.patch(
-		resources.deployments,
-		{ namespace, name: "web" },
-		{ type: "merge", body: { spec: { template } } },
-	);
-	await complete(namespace, 6, 2);
-	stop();
-	expect(extremes).toEqual({ fewest: 5, most: 8 });
-	expect(
-		podsIn(namespace)
-			.filter(isActive)
-			.map(({ spec }) => spec.containers[0]?.image),
-	).toEqual(Array.from({ length: 6 }, () => "i:2"));
-});
-
-test("a lost answer makes no pod too many", async () => {
-	const namespace = await newNamespace();
-	let lost = 0;
-	afterCreate = ({ metadata, kind }) => {
-		if (kind !== "Pod" || metadata.namespace !== namespace || lost++ > 1)
-			return;
-		throw new FairleadError("KubeUnreachable", "the answer was lost");
-	};
-	await cluster.client.create(resources.deployments, deployment(namespace, 4));
-	await complete(namespace, 4);
-	afterCreate = () => {};
-	expect(lost).toBeGreaterThan(2);
-	const deleted = (await eventsOf(namespace)).filter((each) =>
-		each.includes("SuccessfulDelete"),
-	);
-	expect(deleted).toEqual([]);
-	expect(podsIn(namespace)).toHaveLength(4);
-});
-
-test("a pod that no node will have says why, and gets one as soon as there is one", async () => {
-	const namespace = await newNamespace();
-	const { client, stores } = cluster;
-	await client.create<Pod>(resources.pods, {
-		metadata: { name: "picky", namespace },
-		spec: {
-			nodeSelector: { disk: "ssd" },
-			containers: [{ name: "c", image: "i" }],
-		},
-	});
-	const refused = await once(
-		stores.pods,
-		({ metadata, status }) =>
-			metadata.namespace === namespace && status?.conditions !== undefined,
-	);
-	const message =
-		"0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.";
-	expect(refused.status?.conditions).toMatchObject([
-		{ type: "PodScheduled", status: "False", reason: "Unschedulable", message },
-	]);
-	await eventually(
-		() => eventsOf(namespace),
-		(found) => expect(found).toContain(`Pod FailedScheduling: ${message}`),
-	);
-	await client.patch(
-		resources.nodes,
-		{ name: "node-2" },
-		{ type: "merge", body: { metadata: { labels: { disk: "ssd" } } } },
-	);
-	const bound = await once(
-		stores.pods,
-		({ metadata, spec }) =>
-			metadata.namespace === namespace && spec.nodeName !== undefined,
-	);
-	expect(bound.spec.nodeName).toBe("node-2");
-});
-
-test("a change that concerns nobody is followed by no write", async () => {
-	const namespace = await newNamespace();
-	const { client, stores } = cluster;
-	const service = (name: string) => ({
-		metadata: { name, namespace },
-		spec: { selector: { app: "web" }, ports: [{ port: 80 }] },
-	});
-	await client.create(resources.services, service("web"));
-	await client.create(resources.deployments, deployment(namespace, 2));
-	await complete(namespace, 2);
-	const readyIn = (name: string) =>
-		once(
-			stores.endpointSlices,
-			({ metadata, endpoints }) =>
-				metadata.namespace === namespace &&
-				metadata.generateName === `${name}-` &&
-				endpoints?.filter(({ conditions }) => conditions?.ready).length === 2,
+		for (const { status } of podsIn(namespace))
+			expect(status?.conditions).toContainEqual(
+				expect.objectContaining({ type: "PodScheduled", status: "True" }),
+			);
+		const events = await eventually(
+			() => eventsOf(namespace),
+			(found) => expect(found.length).toBeGreaterThanOrEqual(7),
 		);
-	await readyIn("web");
-	await once(
-		stores.endpoints,
-		({ metadata, subsets }) =>
-			metadata.namespace === namespace && subsets?.[0]?.addresses?.length === 2,
-	);
-	writes = [];
-	for (const { metadata } of podsIn(namespace))
+		expect(new Set(events)).toEqual(
+			new Set([
+				"Deployment ScalingReplicaSet: Scaled up replica set SET from 0 to 3",
+				"ReplicaSet SuccessfulCreate: Created pod: POD",
+				...["node-1", "node-2", "node-3"].map(
+					(node) =>
+						`Pod Scheduled: Successfully assigned ${namespace}/POD to ${node}`,
+				),
+			]),
+		);
+	},
+	patience,
+);
+
+test(
+	"a rollout never has fewer available pods, nor more pods, than its strategy allows",
+	async () => {
+		const namespace = await newNamespace();
+		const { client, stores } = cluster;
+		const strategy = {
+			type: "RollingUpdate" as const,
+			rollingUpdate: { maxSurge: 2, maxUnavailable: 1 },
+		};
+		await client.create(
+			resources.deployments,
+			deployment(namespace, 6, { strategy }),
+		);
+		await complete(namespace, 6);
+		const extremes = { fewest: 6, most: 6 };
+		const stop = stores.pods.onChange(() => {
+			const active = podsIn(namespace).filter(isActive);
+			extremes.fewest = Math.min(
+				extremes.fewest,
+				active.filter(isReady).length,
+			);
+			extremes.most = Math.max(extremes.most, active.length);
+		});
+		const { template } = deployment(namespace, 6, {}, "i:2").spec;
 		await client.patch(
-			resources.pods,
-			{ namespace, name: metadata.name },
+			resources.deployments,
+			{ namespace, name: "web" },
+			{ type: "merge", body: { spec: { template } } },
+		);
+		await complete(namespace, 6, 2);
+		stop();
+		expect(extremes.fewest).toBeGreaterThanOrEqual(5);
+		expect(extremes.most).toBeLessThanOrEqual(8);
+		expect(
+			podsIn(namespace)
+				.filter(isActive)
+				.map(({ spec }) => spec.containers[0]?.image),
+		).toEqual(Array.from({ length: 6 }, () => "i:2"));
+	},
+	patience,
+);
+
+test(
+	"a lost answer makes no pod too many",
+	async () => {
+		const namespace = await newNamespace();
+		let lost = 0;
+		afterCreate = ({ metadata, kind }) => {
+			if (kind !== "Pod" || metadata.namespace !== namespace || lost++ > 1)
+				return;
+			throw new FairleadError("KubeUnreachable", "the answer was lost");
+		};
+		await cluster.client.create(
+			resources.deployments,
+			deployment(namespace, 4),
+		);
+		await complete(namespace, 4);
+		afterCreate = () => {};
+		expect(lost).toBeGreaterThan(2);
+		const deleted = (await eventsOf(namespace)).filter((each) =>
+			each.includes("SuccessfulDelete"),
+		);
+		expect(deleted).toEqual([]);
+		expect(podsIn(namespace)).toHaveLength(4);
+	},
+	patience,
+);
+
+test(
+	"a ReplicaSet's name that somebody else has taken is avoided",
+	async () => {
+		const namespace = await newNamespace();
+		const { client, stores } = cluster;
+		beforeCreate = async ({ metadata }) => {
+			if (!metadata.labels?.["pod-template-hash"]) return;
+			beforeCreate = async () => {};
+			const { name } = metadata;
+			const foreign = deployment(namespace, 0, {}, "other").spec;
+			const { selector, template } = foreign;
+			selector.matchLabels = { app: "other" };
+			template.metadata = { labels: { app: "other" } };
+			await client.create<ReplicaSet>(resources.replicaSets, {
+				metadata: { name, namespace },
+				spec: { replicas: 0, selector, template },
+			});
+		};
+		await client.create(resources.deployments, deployment(namespace, 1));
+		const { status } = await complete(namespace, 1);
+		expect(status?.collisionCount).toBe(1);
+		expect(stores.replicaSets.byIndex("namespace", namespace)).toHaveLength(2);
+	},
+	patience,
+);
+
+test(
+	"a pod that no node will have says why, and gets one as soon as there is one",
+	async () => {
+		const namespace = await newNamespace();
+		const { client, stores } = cluster;
+		await client.create<Pod>(resources.pods, {
+			metadata: { name: "picky", namespace },
+			spec: {
+				nodeSelector: { disk: "ssd" },
+				containers: [{ name: "c", image: "i" }],
+			},
+		});
+		const refused = await once(
+			stores.pods,
+			({ metadata, status }) =>
+				metadata.namespace === namespace && status?.conditions !== undefined,
+		);
+		const message =
+			"0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling.";
+		expect(refused.status?.conditions).toMatchObject([
+			{
+				type: "PodScheduled",
+				status: "False",
+				reason: "Unschedulable",
+				message,
+			},
+		]);
+		await eventually(
+			() => eventsOf(namespace),
+			(found) => expect(found).toContain(`Pod FailedScheduling: ${message}`),
+		);
+		await client.patch(
+			resources.nodes,
+			{ name: "node-2" },
+			{ type: "merge", body: { metadata: { labels: { disk: "ssd" } } } },
+		);
+		const bound = await once(
+			stores.pods,
+			({ metadata, spec }) =>
+				metadata.namespace === namespace && spec.nodeName !== undefined,
+		);
+		expect(bound.spec.nodeName).toBe("node-2");
+	},
+	patience,
+);
+
+test(
+	"a change that concerns nobody is followed by no write",
+	async () => {
+		const namespace = await newNamespace();
+		const { client, stores } = cluster;
+		const service = (name: string) => ({
+			metadata: { name, namespace },
+			spec: { selector: { app: "web" }, ports: [{ port: 80 }] },
+		});
+		await client.create(resources.services, service("web"));
+		await client.create(resources.deployments, deployment(namespace, 2));
+		await complete(namespace, 2);
+		const readyIn = (name: string) =>
+			once(
+				stores.endpointSlices,
+				({ metadata, endpoints }) =>
+					metadata.namespace === namespace &&
+					metadata.generateName === `${name}-` &&
+					endpoints?.filter(({ conditions }) => conditions?.ready).length === 2,
+			);
+		await readyIn("web");
+		await once(
+			stores.endpoints,
+			({ metadata, subsets }) =>
+				metadata.namespace === namespace &&
+				subsets?.[0]?.addresses?.length === 2,
+		);
+		writes = [];
+		for (const { metadata } of podsIn(namespace))
+			await client.patch(
+				resources.pods,
+				{ namespace, name: metadata.name },
+				{ type: "merge", body: { metadata: { annotations: { note: "new" } } } },
+			);
+		await client.patch(
+			resources.services,
+			{ namespace, name: "web" },
 			{ type: "merge", body: { metadata: { annotations: { note: "new" } } } },
 		);
-	await client.patch(
-		resources.services,
-		{ namespace, name: "web" },
-		{ type: "merge", body: { metadata: { annotations: { note: "new" } } } },
-	);
-	// Whatever the controllers do about those changes, they do before this.
-	await client.create(resources.services, service("later"));
-	await readyIn("later");
-	await once(
-		stores.endpoints,
-		({ metadata }) =>
-			metadata.namespace === namespace && metadata.name === "later",
-	);
-	expect(writes.toSorted()).toEqual([
-		"create endpoints later",
-		expect.stringMatching(/^create endpointslices later-/),
-	]);
-});
+		// Whatever the controllers do about those changes, they do before this.
+		await client.create(resources.services, service("later"));
+		await readyIn("later");
+		await once(
+			stores.endpoints,
+			({ metadata }) =>
+				metadata.namespace === namespace && metadata.name === "later",
+		);
+		expect(writes.toSorted()).toEqual([
+			"create endpoints later",
+			expect.stringMatching(/^create endpointslices later-/),
+		]);
+	},
+	patience,
+);
 
-test("every namespace has its account and its authority, and gets them back", async () => {
-	const namespace = await newNamespace();
-	const { client, stores, server } = cluster;
-	const account = await once(
-		stores.serviceAccounts,
-		({ metadata }) => metadata.namespace === namespace,
-	);
-	await client.delete(resources.serviceAccounts, {
-		namespace,
-		name: "default",
-	});
-	await once(
-		stores.serviceAccounts,
-		({ metadata }) =>
-			metadata.namespace === namespace && metadata.uid !== account.metadata.uid,
-	);
-	const ref = { namespace, name: "kube-root-ca.crt" };
-	await client.patch(resources.configMaps, ref, {
-		type: "merge",
-		body: { data: { "ca.crt": "forged" } },
-	});
-	await once(
-		stores.configMaps,
-		({ metadata, data }) =>
-			metadata.namespace === namespace && data?.["ca.crt"] === server.ca,
-	);
-});
-
-test("a namespace that is deleted goes with all that is in it", async () => {
-	const namespace = await newNamespace();
-	const { client, stores } = cluster;
-	await client.create(resources.services, {
-		metadata: { name: "web", namespace },
-		spec: { selector: { app: "web" }, ports: [{ port: 80 }] },
-	} as KubeObject);
-	await client.create(resources.deployments, deployment(namespace, 3));
-	await complete(namespace, 3);
-	const gone = new Promise<void>((resolve) => {
-		stores.namespaces.onChange(({ type, object }) => {
-			if (type === "deleted" && object.metadata.name === namespace) resolve();
+test(
+	"every namespace has its account and its authority, and gets them back",
+	async () => {
+		const namespace = await newNamespace();
+		const { client, stores, server } = cluster;
+		const account = await once(
+			stores.serviceAccounts,
+			({ metadata }) => metadata.namespace === namespace,
+		);
+		await client.delete(resources.serviceAccounts, {
+			namespace,
+			name: "default",
 		});
-	});
-	await client.delete(resources.namespaces, { name: namespace });
-	await gone;
-});
+		await once(
+			stores.serviceAccounts,
+			({ metadata }) =>
+				metadata.namespace === namespace &&
+				metadata.uid !== account.metadata.uid,
+		);
+		const ref = { namespace, name: "kube-root-ca.crt" };
+		await client.patch(resources.configMaps, ref, {
+			type: "merge",
+			body: { data: { "ca.crt": "forged" } },
+		});
+		await once(
+			stores.configMaps,
+			({ metadata, data }) =>
+				metadata.namespace === namespace && data?.["ca.crt"] === server.ca,
+		);
+	},
+	patience,
+);
+
+test(
+	"a namespace that is deleted goes with all that is in it",
+	async () => {
+		const namespace = await newNamespace();
+		const { client, stores } = cluster;
+		await client.create(resources.services, {
+			metadata: { name: "web", namespace },
+			spec: { selector: { app: "web" }, ports: [{ port: 80 }] },
+		} as KubeObject);
+		await client.create(resources.deployments, deployment(namespace, 3));
+		await complete(namespace, 3);
+		const gone = new Promise<void>((resolve) => {
+			stores.namespaces.onChange(({ type, object }) => {
+				if (type === "deleted" && object.metadata.name === namespace) resolve();
+			});
+		});
+		await client.delete(resources.namespaces, { name: namespace });
+		await gone;
+	},
+	patience,
+);
