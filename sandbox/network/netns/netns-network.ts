@@ -71,13 +71,15 @@ export class NetnsNetwork implements Network {
 	constructor({ outside, folder }: NetnsOptions) {
 		this.#folder = folder;
 		const routes = openRouteSocket(outside);
+		const taken = listAddresses(routes).find(({ link }) => link !== LOOPBACK);
+		if (taken) {
+			routes.close();
+			throw new FairleadError(
+				"NetworkUnavailable",
+				`the sandbox's network needs a network namespace of its own, and this one has address ${taken.address}`,
+			);
+		}
 		try {
-			const taken = listAddresses(routes).find(({ link }) => link !== LOOPBACK);
-			if (taken)
-				throw new FairleadError(
-					"NetworkUnavailable",
-					`the sandbox's network needs a network namespace of its own, and this one has address ${taken.address}`,
-				);
 			forwardPackets(outside);
 			carryOut(routes, [
 				noPodsElsewhere,
@@ -103,6 +105,7 @@ export class NetnsNetwork implements Network {
 			this.#switch = { routes, bridge: BRIDGE };
 			this.cloud = new Machine(this.#switch, "cloud", CLOUD_LINK, cloudAddress);
 		} catch (error) {
+			carryOut(routes, [deleteLinkGroup(MACHINES)]);
 			routes.close();
 			throw error;
 		}

@@ -1,8 +1,10 @@
-import type { ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
+import { createInterface } from "node:readline";
 import { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
+import { eventually } from "../../../test/support/eventually.ts";
 import { FakeClock } from "../../../test/support/fake-clock.ts";
 import type {
 	Backend,
@@ -296,3 +298,50 @@ test("removing a pod ends its processes and those they left behind", async () =>
 	pod.remove();
 	expect(await closed).toEqual([null, "SIGKILL"]);
 });
+
+test("the processes of a sandbox that is killed end with it", async () => {
+	const url = new URL("./userspace-network.ts", import.meta.url).href;
+	const sandbox = spawn(
+		process.execPath,
+		[
+			"--input-type=module",
+			"-e",
+			`
+			import { UserspaceNetwork } from "${url}";
+			const network = new UserspaceNetwork();
+			const pod = network.addNode(1).addPod({ hostNetwork: false });
+			const start = (script) =>
+				pod.spawn(["/bin/sh", "-c", script], { env: {}, files: {}, stdin: false });
+			const short = start("exit 0");
+			await new Promise((resolve) => short.once("exit", resolve));
+			for (const script of ["echo one up; exec /bin/sleep 1000", "/bin/sleep 1000 & echo two up; wait"]) {
+				const child = start(script);
+				await new Promise((resolve) => child.stdout.once("data", resolve));
+				console.log(child.pid);
+			}
+			setInterval(() => {}, 1000);
+			`,
+		],
+		{ stdio: ["ignore", "pipe", "inherit"] },
+	);
+	const pids: number[] = [];
+	for await (const line of createInterface({ input: sandbox.stdout })) {
+		pids.push(Number(line));
+		if (pids.length === 2) break;
+	}
+	sandbox.kill("SIGKILL");
+	for (const pid of pids)
+		await eventually(
+			() => isThere(pid),
+			(there) => expect(there).toBe(false),
+		);
+});
+
+/** Whether any process of a group is there. */
+function isThere(group: number): boolean {
+	try {
+		return process.kill(-group, 0);
+	} catch (error) {
+		return (error as NodeJS.ErrnoException).code !== "ESRCH";
+	}
+}

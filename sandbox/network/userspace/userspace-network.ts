@@ -14,6 +14,7 @@ import {
 import type { Network, NodeNetwork, Place } from "../network.ts";
 import type { Decision, Flow } from "./rules.ts";
 import { failing, lost, socketOn } from "./stand-in-sockets.ts";
+import { Undertaker } from "./undertaker.ts";
 import { UserspacePod } from "./userspace-pod.ts";
 
 type Target = { host: string; port: number };
@@ -41,6 +42,7 @@ export class UserspaceNetwork implements Network {
 	readonly #nodes = new Map<string, Node>();
 	readonly #rules = new Map<string, (flow: Flow) => Decision>();
 	readonly #listeners = new Map<string, Target>();
+	readonly #undertaker = new Undertaker();
 	readonly #balancerCidrs = new BlockList();
 	#dialBalancer: ((target: Target) => Duplex) | undefined;
 
@@ -96,6 +98,7 @@ export class UserspaceNetwork implements Network {
 				if (hostNetwork) {
 					const pod: UserspacePod = new UserspacePod(
 						address,
+						this.#undertaker,
 						(target) => this.#connect(address, node, target),
 						() => node.onItsNetwork.delete(pod),
 					);
@@ -105,6 +108,7 @@ export class UserspaceNetwork implements Network {
 				const own = addresses.take();
 				const pod = new UserspacePod(
 					own,
+					this.#undertaker,
 					(target) => this.#connect(own, node, target),
 					() => {
 						if (node.pods.delete(own)) addresses.giveBack(own);
@@ -128,6 +132,7 @@ export class UserspaceNetwork implements Network {
 		for (const { pods, onItsNetwork } of this.#nodes.values())
 			for (const pod of [...pods.values(), ...onItsNetwork]) pod.remove();
 		this.#nodes.clear();
+		this.#undertaker.close();
 		return Promise.resolve();
 	}
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import type { PodNetwork } from "../network.ts";
 import { boundAt } from "./bound-ports.ts";
+import type { Undertaker } from "./undertaker.ts";
 
 type Target = { host: string; port: number };
 
@@ -11,16 +12,19 @@ export class UserspacePod implements PodNetwork {
 	readonly namespace = undefined;
 	readonly #connect: (target: Target) => Socket;
 	readonly #onRemove: () => void;
+	readonly #undertaker: Undertaker;
 	readonly #published = new Map<number, Target>();
 	/** Every process is the first of its group. */
 	readonly #groups = new Set<number>();
 
 	constructor(
 		address: string,
+		undertaker: Undertaker,
 		connect: (target: Target) => Socket,
 		onRemove: () => void,
 	) {
 		this.address = address;
+		this.#undertaker = undertaker;
 		this.#connect = connect;
 		this.#onRemove = onRemove;
 	}
@@ -42,9 +46,11 @@ export class UserspacePod implements PodNetwork {
 		const { pid } = child;
 		if (pid !== undefined) {
 			this.#groups.add(pid);
+			this.#undertaker.watch(pid);
 			child.once("exit", () => {
 				killGroup(pid);
 				this.#groups.delete(pid);
+				this.#undertaker.forget(pid);
 			});
 		}
 		return child;
