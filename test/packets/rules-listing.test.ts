@@ -341,3 +341,31 @@ test("programs reached change by change are the programs written at once", () =>
 		other.close();
 	}
 });
+
+test("what is more than one datagram may hold is written in several, to the same end", () => {
+	const many: Program = {
+		...program,
+		frontends: new Map(
+			Array.from({ length: 1500 }, (_, port) => {
+				const frontend = { ...web, port: 1000 + port };
+				return [frontendKey(frontend), frontend];
+			}),
+		),
+	};
+	backend.replace(many);
+	const other = createNetworkNamespace();
+	const small = new NftablesBackend(other, { bufferBytes: 1 << 16 });
+	try {
+		small.replace(many);
+		expect(small.drift()).toBeUndefined();
+		expect(essence(other)).toEqual(essence(namespace));
+		const fewer = { ...many, frontends: program.frontends };
+		small.apply(diff(many, fewer));
+		backend.apply(diff(many, fewer));
+		expect(small.drift()).toBeUndefined();
+		expect(essence(other)).toEqual(essence(namespace));
+	} finally {
+		small.close();
+		other.close();
+	}
+});

@@ -8,13 +8,15 @@ import type { NetworkNamespace } from "../namespaces.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink.ts";
 import { forgetStaleClients, forgetStaleFlows } from "./leftovers.ts";
 import { Table } from "./table.ts";
-import { commit, readGeneration } from "./transaction.ts";
+import { commit, commitInParts, readGeneration } from "./transaction.ts";
 import { TableWatch } from "./watch.ts";
 import type { Step } from "./objects.ts";
 
 export interface NftablesOptions {
 	/** The name of our table, one in each family. Default `fairlead`. */
 	table?: string;
+	/** As of NetlinkSocket. */
+	bufferBytes?: number;
 }
 
 /** The kernel tells of every element of a transaction: beyond this size that costs more than it is worth. */
@@ -30,8 +32,12 @@ export class NftablesBackend implements RulesBackend {
 
 	/** @throws KernelUnsupported or KernelDenied where nf_tables is not to be had */
 	constructor(namespace: NetworkNamespace, options: NftablesOptions = {}) {
-		const { table = "fairlead" } = options;
-		this.#socket = new NetlinkSocket(namespace, NETLINK_NETFILTER);
+		const { table = "fairlead", ...socketOptions } = options;
+		this.#socket = new NetlinkSocket(
+			namespace,
+			NETLINK_NETFILTER,
+			socketOptions,
+		);
 		const { portId } = readGeneration(this.#socket);
 		this.#watch = new TableWatch(namespace, table, portId);
 		this.#watch.note("nothing has been written yet");
@@ -105,9 +111,9 @@ export class NftablesBackend implements RulesBackend {
 		this.#watch.pause();
 		for (let attempt = 1; ; attempt++) {
 			const { generation } = readGeneration(this.#socket);
-			let done: boolean;
+			let transactions: number;
 			try {
-				done = commit(
+				transactions = commitInParts(
 					this.#socket,
 					steps,
 					attempt < REBUILD_ATTEMPTS ? generation : undefined,
@@ -116,9 +122,9 @@ export class NftablesBackend implements RulesBackend {
 				this.#watch.note("a change was refused");
 				throw error;
 			}
-			if (!done) continue;
+			if (transactions === 0) continue;
 			this.#watch.resume();
-			if (readGeneration(this.#socket).generation !== generation + 1)
+			if (readGeneration(this.#socket).generation !== generation + transactions)
 				this.#watch.note("somebody changed nftables right after us");
 			return;
 		}

@@ -115,10 +115,10 @@ export class Table {
 		return [
 			...this.#needed(changes, frontends),
 			...(settings ? this.#settings(settings) : []),
-			...[...changes.deleted].flatMap(([set, elements]) =>
+			...inOrder(changes.deleted, "services first").flatMap(([set, elements]) =>
 				deleteElements(this.name, set, elements),
 			),
-			...[...changes.added].flatMap(([set, elements]) =>
+			...inOrder(changes.added, "services last").flatMap(([set, elements]) =>
 				addElements(this.name, set, elements),
 			),
 		];
@@ -247,6 +247,20 @@ export class Table {
 			});
 		}
 	}
+}
+
+/** What leads to endpoints goes before them and comes after them, for where not all fits into one transaction. */
+function inOrder(
+	elements: ReadonlyMap<string, Element[]>,
+	order: "services first" | "services last",
+): [string, Element[]][] {
+	const services = new Set(everyScope.map((scope) => scopes[scope].services));
+	const all = [...elements];
+	const leading = all.filter(([set]) => services.has(set));
+	const rest = all.filter(([set]) => !services.has(set));
+	return order === "services first"
+		? [...leading, ...rest]
+		: [...rest, ...leading];
 }
 
 function emptyScopes(): Record<Scope, Set<number>> {

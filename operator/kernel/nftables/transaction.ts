@@ -7,6 +7,7 @@ import {
 	attributeMap,
 } from "../netlink-message.ts";
 import type { NetlinkSocket } from "../netlink.ts";
+import { isFairleadError } from "../../errors.ts";
 import { failure } from "../libc.ts";
 import type { Step } from "./objects.ts";
 import {
@@ -60,6 +61,32 @@ export function commit(
 		refused.errno,
 		refused.text,
 	);
+}
+
+/**
+ * As `commit`, but in as many transactions as it takes where one is more than the socket may send: only the first is sure
+ * of its generation, and in between packets meet what has been written so far.
+ *
+ * @returns how many transactions were made; 0 if the ruleset is of another generation by now
+ */
+export function commitInParts(
+	socket: NetlinkSocket,
+	steps: readonly Step[],
+	generation?: number,
+): number {
+	try {
+		return commit(socket, steps, generation) ? 1 : 0;
+	} catch (error) {
+		if (
+			!isFairleadError(error) ||
+			error.reason !== "EMSGSIZE" ||
+			steps.length < 2
+		)
+			throw error;
+	}
+	const half = steps.length >> 1;
+	const first = commitInParts(socket, steps.slice(0, half), generation);
+	return first === 0 ? 0 : first + commitInParts(socket, steps.slice(half));
 }
 
 function edge(type: number, generation?: number): NetlinkMessage {
