@@ -133,6 +133,27 @@ describe("requests", () => {
 			},
 			"application/json",
 		],
+		[
+			"delete says how long the object may take",
+			(c) => c.delete(resources.pods, ref, {}, { gracePeriodSeconds: 0 }),
+			{ body: expect.objectContaining({ gracePeriodSeconds: 0 }) as object },
+			"application/json",
+		],
+		[
+			"a pod is bound by its subresource",
+			(c) =>
+				c.act(
+					resources.pods,
+					{ ...ref, subresource: "binding" },
+					{ target: { kind: "Node", name: "node-1" } },
+				),
+			{
+				method: "POST",
+				url: "/api/v1/namespaces/shop/pods/web/binding",
+				body: { target: { kind: "Node", name: "node-1" } },
+			},
+			"application/json",
+		],
 	];
 	test.each(rows)("%s", async (...[, act, expected, contentType]: Row) => {
 		const { port, seen } = await api.start((_request, response) =>
