@@ -114,9 +114,9 @@ export function collectGarbage(context: Context): () => void {
 		if (!found) return;
 		updateObject(context, found.call, (object) => {
 			const metadata = objectAt(object, "metadata");
-			metadata["ownerReferences"] = ownersOf(object).filter(
-				(one) => one["uid"] !== uid,
-			);
+			const others = ownersOf(object).filter((one) => one["uid"] !== uid);
+			if (others.length > 0) metadata["ownerReferences"] = others;
+			else delete metadata["ownerReferences"];
 			return object;
 		});
 	}

@@ -1,11 +1,18 @@
 import { createHash } from "node:crypto";
+import { objectAt } from "./access.ts";
 import { groupVersion, type Kind, type Kinds } from "./kinds.ts";
 import type { JsonObject } from "./schema/decode.ts";
-import type { Scalar, StructType, Type } from "./schema/types.ts";
+import { texts } from "./schema/texts.ts";
+import {
+	type Scalar,
+	type StructType,
+	structType,
+	type Type,
+} from "./schema/types.ts";
 
 /*
- * /openapi/v3, made from the same tables that decode requests: enough for kubectl's validation, explain, and diff. Texts
- * that describe fields are not there.
+ * /openapi/v3, made from the same tables that decode requests, with the texts of texts.ts: what kubectl's validation,
+ * explain, and diff need.
  */
 
 const paths: Record<string, string> = {
@@ -13,11 +20,13 @@ const paths: Record<string, string> = {
 	apps: "io.k8s.api.apps.v1",
 	discovery: "io.k8s.api.discovery.v1",
 	events: "io.k8s.api.events.v1",
+	policy: "io.k8s.api.policy.v1",
 	coordination: "io.k8s.api.coordination.v1",
 	autoscaling: "io.k8s.api.autoscaling.v1",
 	ext: "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1",
 };
 
+const machinery = "io.k8s.apimachinery.pkg";
 const scalars: Record<Scalar, JsonObject> = {
 	string: { type: "string" },
 	bool: { type: "boolean" },
@@ -25,14 +34,33 @@ const scalars: Record<Scalar, JsonObject> = {
 	int64: { type: "integer", format: "int64" },
 	double: { type: "number", format: "double" },
 	bytes: { type: "string", format: "byte" },
-	time: { type: "string", format: "date-time" },
-	microTime: { type: "string", format: "date-time" },
-	intOrString: {
+	time: reference(`${machinery}.apis.meta.v1.Time`),
+	microTime: reference(`${machinery}.apis.meta.v1.MicroTime`),
+	intOrString: reference(`${machinery}.util.intstr.IntOrString`),
+	quantity: reference(`${machinery}.api.resource.Quantity`),
+};
+
+/** Schemas that are no structs. */
+const named: Record<string, JsonObject> = {
+	[`${machinery}.apis.meta.v1.Time`]: { type: "string", format: "date-time" },
+	[`${machinery}.apis.meta.v1.MicroTime`]: {
+		type: "string",
+		format: "date-time",
+	},
+	[`${machinery}.util.intstr.IntOrString`]: {
 		oneOf: [{ type: "integer" }, { type: "string" }],
 		format: "int-or-string",
 	},
-	quantity: { oneOf: [{ type: "string" }, { type: "number" }] },
+	[`${machinery}.api.resource.Quantity`]: {
+		oneOf: [{ type: "string" }, { type: "number" }],
+	},
+	[`${machinery}.apis.meta.v1.FieldsV1`]: { type: "object" },
+	[`${machinery}.runtime.RawExtension`]: { type: "object" },
 };
+
+function reference(name: string): JsonObject {
+	return { $ref: `#/components/schemas/${name}` };
+}
 
 const documents = new WeakMap<
 	Kinds,
@@ -85,7 +113,7 @@ function documentOf(members: Kind[]): JsonObject {
 			kind: kind.kind,
 		};
 		const schema = kind.custom
-			? customSchema(kind.custom.schema)
+			? customSchema(kind.custom.schema, schemas)
 			: structSchema(kind.type, schemas);
 		schemas[kind.schemaName] = {
 			...schema,
@@ -152,20 +180,56 @@ function structSchema(struct: StructType, schemas: JsonObject): JsonObject {
 		};
 		if (field.omit === "never") required.push(field.name);
 	}
-	return {
+	return describe(nameOf(struct), {
 		type: "object",
 		properties,
 		...(required.length > 0 ? { required } : {}),
 		...(struct.atomic ? { "x-kubernetes-map-type": "atomic" } : {}),
-	};
+	});
+}
+
+let described: Map<string, string> | undefined;
+
+/** Adds the texts and enums of a schema to it; returns it. */
+function describe(name: string, schema: JsonObject): JsonObject {
+	described ??= new Map(
+		texts
+			.trim()
+			.split("\n")
+			.map((line) => {
+				const space = line.indexOf(" ");
+				return [line.slice(0, space), line.slice(space + 1)];
+			}),
+	);
+	const found = JSON.parse(described.get(name) ?? "{}") as Record<
+		string,
+		string | [string, string[]]
+	>;
+	const properties = objectAt(schema, "properties");
+	for (const [field, text] of Object.entries(found)) {
+		const at = field === "" ? schema : objectAt(properties, field);
+		at["description"] = typeof text === "string" ? text : text[0];
+		if (typeof text !== "string") at["enum"] = text[1];
+	}
+	return schema;
 }
 
 function schemaOf(type: Type, schemas: JsonObject): JsonObject {
 	switch (type.kind) {
 		case "any":
-			return { type: "object" };
-		case "scalar":
-			return scalars[type.scalar];
+			return use(
+				type.fields
+					? `${machinery}.apis.meta.v1.FieldsV1`
+					: `${machinery}.runtime.RawExtension`,
+				schemas,
+			);
+		case "scalar": {
+			const schema = scalars[type.scalar];
+			const name = schema["$ref"];
+			return typeof name === "string"
+				? use(name.slice("#/components/schemas/".length), schemas)
+				: schema;
+		}
 		case "map":
 			return {
 				type: "object",
@@ -187,19 +251,27 @@ function schemaOf(type: Type, schemas: JsonObject): JsonObject {
 				schemas[name] = {};
 				schemas[name] = structSchema(type, schemas);
 			}
-			return { $ref: `#/components/schemas/${name}` };
+			return reference(name);
 		}
 	}
 }
 
+/** A reference to one of `named`, which the document then holds. */
+function use(name: string, schemas: JsonObject): JsonObject {
+	schemas[name] ??= describe(name, { ...named[name] });
+	return reference(name);
+}
+
 /** A custom schema with what every object has. */
-function customSchema(schema: JsonObject): JsonObject {
+function customSchema(schema: JsonObject, schemas: JsonObject): JsonObject {
+	const every = structSchema(structType("Namespace"), schemas);
+	const { apiVersion, kind, metadata } = objectAt(every, "properties");
 	return {
 		...schema,
 		properties: {
-			apiVersion: { type: "string" },
-			kind: { type: "string" },
-			metadata: { type: "object" },
+			apiVersion: apiVersion as JsonObject,
+			kind: kind as JsonObject,
+			metadata: metadata as JsonObject,
 			...(schema["properties"] as JsonObject | undefined),
 		},
 	};

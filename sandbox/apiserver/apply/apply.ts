@@ -258,5 +258,5 @@ function describe(one: Manager): string {
 			? ` with subresource ${JSON.stringify(one.subresource)}`
 			: "");
 	if (one.operation === "Apply") return who;
-	return `${who} using ${one.apiVersion}${one.time ? ` at ${one.time}` : ""}`;
+	return `${who} using ${one.apiVersion}`;
 }

@@ -1,4 +1,4 @@
-import { objectAt, objectsAt, stringAt } from "../access.ts";
+import { numberAt, objectAt, objectsAt, stringAt } from "../access.ts";
 import { type Call, type Context, timestamp } from "../context.ts";
 import { equal } from "../json.ts";
 import { groupVersion } from "../kinds.ts";
@@ -149,7 +149,9 @@ export function trackUpdate(
 		);
 		// The real server keeps no time for scale (registry/apps, ScaleREST).
 		const time = subresource === "scale" ? "" : timestamp(context);
-		if (mine) {
+		if (ownsNothing(call, object)) {
+			if (mine) mine.set = difference(mine.set, taken);
+		} else if (mine) {
 			mine.set = union(mine.set, taken);
 			mine.time = time;
 		} else
@@ -163,4 +165,14 @@ export function trackUpdate(
 			});
 	}
 	writeManagers(object, managers);
+}
+
+/** A Scale of no replicas says nothing on the wire, where zero is left out: nobody owns it then. */
+function ownsNothing(call: Call, object: JsonObject): boolean {
+	const paths = call.kind.strategy.scale;
+	return (
+		call.request.subresource === "scale" &&
+		paths !== undefined &&
+		numberAt(object, ...paths.replicas) === 0
+	);
 }

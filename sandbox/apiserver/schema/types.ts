@@ -42,6 +42,8 @@ export interface ScalarType {
 /** Anything at all: RawExtension, FieldsV1, unknown fields that are preserved. */
 export interface AnyType {
 	kind: "any";
+	/** It is FieldsV1. */
+	fields?: true;
 }
 
 export interface StructType {
@@ -183,7 +185,7 @@ const any: AnyType = { kind: "any" };
 const scalar = (name: Scalar): ScalarType => ({ kind: "scalar", scalar: name });
 const simple: Record<string, Type> = {
 	any,
-	fieldsV1: any,
+	fieldsV1: { kind: "any", fields: true },
 	...Object.fromEntries(
 		[
 			"string",

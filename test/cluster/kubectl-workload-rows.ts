@@ -1,0 +1,81 @@
+import type { Row } from "./kubectl-play.ts";
+
+const none = "create deployment web --image=nginx:1.27 --replicas=0 --port=80";
+const rolled = "rollout status deploy/web --timeout=20s";
+
+/** Deployments and pods: commands that need controllers. */
+export const workloadRows: Row[] = [
+	[
+		"a Deployment is exposed, by its own port or another",
+		none,
+		"expose deploy web",
+		"expose deploy web --name=lb --type=LoadBalancer --port=8080 --target-port=80",
+		"expose deploy web",
+		"expose svc lb --name=again --port=81",
+		"expose deploy none",
+		"get svc",
+	],
+	[
+		"a Deployment is scaled, also only from a number that is right",
+		none,
+		"scale deploy web --replicas=2",
+		"wait --for=jsonpath='{.status.replicas}'=2 deploy/web --timeout=20s",
+		"get deploy web",
+		"scale deploy web --current-replicas=5 --replicas=1",
+		"scale deploy/web --replicas=0",
+		"scale deploy none --replicas=1",
+		"scale svc none --replicas=1",
+	],
+	[
+		"a rollout has a history and can be undone, restarted and paused",
+		none,
+		rolled,
+		"rollout history deploy/web",
+		"set image deploy/web nginx=nginx:1.28",
+		rolled,
+		"annotate deploy web kubernetes.io/change-cause=newer",
+		"rollout history deploy/web --revision=2",
+		"rollout undo deploy/web",
+		rolled,
+		"get deploy web -o 'jsonpath={.spec.template.spec.containers[0].image}'",
+		"rollout pause deploy/web",
+		"rollout pause deploy/web",
+		"rollout resume deploy/web",
+		"rollout restart deploy/web",
+		rolled,
+		"rollout undo deploy/web --to-revision=9",
+		"rollout status deploy/none",
+	],
+	[
+		"describe shows a Deployment with its ReplicaSets",
+		none,
+		rolled,
+		"describe deploy web",
+		"get rs -o wide",
+	],
+	[
+		"deleting a Deployment takes its ReplicaSets along, or leaves them as orphans",
+		none,
+		rolled,
+		"delete deploy web --cascade=foreground",
+		"get rs",
+		none,
+		rolled,
+		"delete deploy web --cascade=orphan",
+		"get rs -o name",
+	],
+	[
+		"run makes a pod, and only once",
+		"run one --image=nginx:1.27 --port=80 --env=A=b --labels=app=web",
+		"run one --image=nginx:1.27",
+		"run dry --image=nginx:1.27 --dry-run=client -o yaml",
+		"get pod one",
+		"expose pod one --port=80 --name=web",
+		"delete pod one",
+	],
+	[
+		"autoscale is refused where there are no autoscalers",
+		none,
+		"autoscale deploy none --max=3",
+	],
+];

@@ -1,0 +1,261 @@
+import type { Command, Row } from "./kubectl-play.ts";
+
+const service = (spec: object = {}, metadata: object = {}) => ({
+	apiVersion: "v1",
+	kind: "Service",
+	metadata: { name: "web", ...metadata },
+	spec: { selector: { app: "web" }, ports: [{ port: 80 }], ...spec },
+});
+const configMap = (name: string, data: object, labels: object = {}) => ({
+	apiVersion: "v1",
+	kind: "ConfigMap",
+	metadata: { name, labels },
+	data,
+});
+const apply = (object: object, flags = ""): Command => ({
+	run: `apply -f - ${flags}`,
+	stdin: object,
+});
+
+/** Commands that change objects. */
+export const writingRows: Row[] = [
+	[
+		"apply creates, then finds nothing to change, then configures",
+		apply(service()),
+		apply(service()),
+		apply(service({ type: "LoadBalancer" })),
+		"get svc web",
+	],
+	[
+		"apply takes away what is no longer said",
+		apply(service({}, { labels: { a: "1", b: "2" } })),
+		apply(service({}, { labels: { a: "1" } })),
+		"get svc web -o 'jsonpath={.metadata.labels}'",
+	],
+	[
+		"apply of a list takes every item",
+		apply({
+			apiVersion: "v1",
+			kind: "List",
+			items: [service(), configMap("settings", { a: "b" })],
+		}),
+	],
+	[
+		"apply prunes what is no longer in the set",
+		apply(
+			{
+				apiVersion: "v1",
+				kind: "List",
+				items: [
+					configMap("one", {}, { set: "NS" }),
+					configMap("two", {}, { set: "NS" }),
+				],
+			},
+			"--prune -l set=NS --prune-allowlist=core/v1/ConfigMap",
+		),
+		apply(
+			configMap("one", {}, { set: "NS" }),
+			"--prune -l set=NS --prune-allowlist=core/v1/ConfigMap",
+		),
+		"get cm -l set=NS -o name",
+	],
+	[
+		"apply refuses a field nobody knows",
+		apply({ ...service(), colour: "red" }),
+		apply({ ...service(), colour: "red" }, "--validate=false"),
+	],
+	[
+		"apply shows what it would do, here and at the server",
+		apply(service(), "--dry-run=client -o name"),
+		apply(service(), "--dry-run=server"),
+		"get svc web",
+	],
+	[
+		"apply at the server side owns its fields, and others conflict",
+		apply(service(), "--server-side"),
+		apply(service(), "--server-side"),
+		apply(
+			service({ sessionAffinity: "ClientIP" }),
+			"--server-side --field-manager=other",
+		),
+		apply(
+			service({ ports: [{ port: 80, targetPort: 8080 }] }),
+			"--server-side --field-manager=other",
+		),
+		apply(
+			service({ ports: [{ port: 80, targetPort: 8080 }] }),
+			"--server-side --field-manager=other --force-conflicts",
+		),
+		"get svc web -o yaml --show-managed-fields",
+	],
+	[
+		"apply moves from the client's side to the server's",
+		apply(service()),
+		apply(service({ type: "NodePort" }), "--server-side"),
+		"apply view-last-applied svc web",
+	],
+	[
+		"diff shows what apply would change",
+		apply(service()),
+		{
+			run: "diff -f -",
+			stdin: service({ type: "ExternalName", externalName: "example.com" }),
+		},
+		{ run: "diff -f -", stdin: service() },
+	],
+	[
+		"create refuses a name that is taken, and a wrong object",
+		{ run: "create -f -", stdin: service() },
+		{ run: "create -f -", stdin: service() },
+		{ run: "create -f -", stdin: service({ ports: [] }, { name: "none" }) },
+	],
+	[
+		"create makes Services of every type",
+		"create service clusterip one --tcp=80:8080",
+		"create service clusterip two --clusterip=None",
+		"create service nodeport three --tcp=80 --node-port=30011",
+		"create service loadbalancer four --tcp=80,443",
+		"create service externalname five --external-name=example.com",
+		"get svc",
+		"create service nodeport six --tcp=80 --node-port=30011",
+	],
+	[
+		"create makes Deployments, with or without writing them",
+		"create deployment web --image=nginx:1.27 --port=80 --replicas=0",
+		"create deployment web --image=nginx:1.27",
+		"create deployment dry --image=nginx:1.27 --dry-run=client -o yaml",
+		"create deployment dry --image=nginx:1.27 --dry-run=server -o name",
+		"get deploy",
+	],
+	[
+		"create makes ConfigMaps and Secrets of literals",
+		"create configmap settings --from-literal=a=b --from-literal=c=d",
+		"create secret generic token --from-literal=token=abc",
+		"create secret docker-registry registry --docker-server=example.com --docker-username=u --docker-password=p",
+		"get cm settings -o 'jsonpath={.data}'",
+		"get secret",
+		"describe secret token",
+		"describe cm settings",
+	],
+	[
+		"create and delete a namespace",
+		"create namespace NS-more",
+		"create namespace NS-more",
+		"get ns NS-more",
+		"delete namespace NS-more",
+		"get ns NS-more",
+	],
+	["create a service account", "create serviceaccount robot", "get sa robot"],
+	[
+		"replace needs the object and its current version",
+		{ run: "replace -f -", stdin: service() },
+		{ run: "create -f -", stdin: service() },
+		{ run: "replace -f -", stdin: service({ type: "NodePort" }) },
+		{
+			run: "replace -f -",
+			stdin: service({}, { resourceVersion: "1" }),
+		},
+		{ run: "replace --force -f -", stdin: service() },
+	],
+	[
+		"edit changes what the editor changes, and nothing if it changes nothing",
+		{ run: "create -f -", stdin: service() },
+		{ run: "edit svc web", editor: "sed -i s/ClusterIP$/NodePort/" },
+		{ run: "edit svc web", editor: "true" },
+		"get svc web",
+	],
+	[
+		"edit can be told no by the server, and keeps the text",
+		{ run: "create -f -", stdin: service() },
+		{ run: "edit svc web", editor: "sed -i 's/port: 80/port: 0/'" },
+		"get svc web -o 'jsonpath={.spec.ports[0].port}'",
+	],
+	[
+		"patch speaks all three formats, and the status",
+		{ run: "create -f -", stdin: service({ type: "LoadBalancer" }) },
+		`patch svc web -p '{"spec":{"sessionAffinity":"ClientIP"}}'`,
+		`patch svc web -p '{"spec":{"sessionAffinity":"ClientIP"}}'`,
+		`patch svc web --type=merge -p '{"metadata":{"labels":{"a":"b"}}}'`,
+		`patch svc web --type=json -p '[{"op":"remove","path":"/metadata/labels/a"}]'`,
+		`patch svc web --subresource=status --type=merge -p '{"status":{"loadBalancer":{"ingress":[{"ip":"203.0.113.7"}]}}}'`,
+		"get svc web",
+		`patch svc web --type=json -p '[{"op":"remove","path":"/metadata/none"}]'`,
+		`patch svc web -p '{"spec":{"type":"Nothing"}}'`,
+		`patch svc none -p '{}'`,
+	],
+	[
+		"label and annotate add, refuse to overwrite, and take away",
+		{ run: "create -f -", stdin: service() },
+		"label svc web tier=front",
+		"label svc web tier=back",
+		"label svc web tier=back --overwrite",
+		"label svc web tier-",
+		"label svc web tier-",
+		"annotate svc web note='two words'",
+		"annotate svc web note=other",
+		"annotate svc web note-",
+		"label svc web 'a b=c'",
+		"label svc --all team=blue",
+		"label --list svc web",
+	],
+	[
+		"set changes selectors, images and environment",
+		{ run: "create -f -", stdin: service() },
+		"set selector svc web app=other",
+		"create deployment web --image=nginx:1.27 --replicas=0",
+		"set image deploy/web nginx=nginx:1.28",
+		"set image deploy/web none=nginx:1.28",
+		"set env deploy/web A=b",
+		"set env deploy/web --list",
+		"set resources deploy/web --limits=cpu=100m",
+		"get deploy web -o wide",
+	],
+	[
+		"delete by name, by label, by file, and what is not there",
+		apply({
+			apiVersion: "v1",
+			kind: "List",
+			items: ["a", "b", "c", "d"].map((name) =>
+				configMap(name, {}, name < "c" ? { half: "first" } : {}),
+			),
+		}),
+		"delete cm -l half=first",
+		"delete cm c",
+		{ run: "delete -f -", stdin: configMap("d", {}) },
+		"delete cm c",
+		"delete cm c --ignore-not-found",
+		"delete cm -l none=here",
+		"delete cm,svc --all",
+	],
+	[
+		"delete waits for finalizers, unless told not to",
+		apply({
+			...configMap("held", {}),
+			metadata: { name: "held", finalizers: ["example.com/hold"] },
+		}),
+		"delete cm held --wait=false",
+		"get cm held -o 'jsonpath={.metadata.deletionGracePeriodSeconds}{.metadata.finalizers}'",
+		"delete cm held --timeout=1s",
+		`patch cm held --type=merge -p '{"metadata":{"finalizers":null}}'`,
+		"get cm held",
+	],
+	[
+		"delete shows what it would do",
+		{ run: "create -f -", stdin: service() },
+		"delete svc web --dry-run=client",
+		"delete svc web --dry-run=server",
+		"delete svc web -o name",
+	],
+	[
+		"a Service of another's ClusterIP or NodePort is refused",
+		{
+			run: "create -f -",
+			stdin: service({ clusterIP: "10.96.0.77" }),
+		},
+		{
+			run: "create -f -",
+			stdin: service({ clusterIP: "10.96.0.77" }, { name: "two" }),
+		},
+		"delete svc web",
+	],
+];
