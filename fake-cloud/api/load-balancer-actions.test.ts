@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import {
 	ip,
 	minimal,
@@ -91,6 +92,25 @@ describe("actions on a load balancer", () => {
 		).toMatchObject({ status: 404 });
 		await act("delete_service", { listen_port: 80, protocol: "udp" });
 		expect(await ports()).toEqual([]);
+	});
+
+	test("UDP is refused where the network carries none, and not advertised", async () => {
+		const { cloud, path } = await withBalancer(
+			{},
+			{ network: { connect: () => new Socket() } },
+		);
+		expect(
+			(
+				await cloud.ask("POST", `${path}/actions/add_service`, {
+					...tcp,
+					protocol: "udp",
+				})
+			).body.error.code,
+		).toBe("unsupported_error");
+		expect(
+			(await cloud.ask("GET", "/fairlead/capabilities")).body.capabilities
+				.protocols,
+		).toEqual(["tcp"]);
 	});
 
 	test("several targets come and go in one action, all or none", async () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { BalancerRecord, Effect, Target } from "../store/records.ts";
+import type { Engine } from "../engine/engine.ts";
 import { listenerKey, transportOf } from "../store/listener-key.ts";
 import type { Transaction } from "../store/store.ts";
 import { ApiError, invalidInput, notFound } from "./api-error.ts";
@@ -35,11 +36,12 @@ type Command = (
 	tx: Transaction,
 	balancer: BalancerRecord,
 	body: unknown,
+	engine: Engine,
 ) => Effect;
 
 const commands: Record<string, Command> = {
-	add_service(_tx, balancer, body) {
-		const added = newService(parse(service, body));
+	add_service(_tx, balancer, body, engine) {
+		const added = newService(parse(service, body), engine);
 		withService(balancer, added, named(balancerTypes, balancer.type));
 		return { do: "add_service", service: added };
 	},
@@ -174,7 +176,11 @@ const commands: Record<string, Command> = {
 	},
 };
 
-export function loadBalancerActionRoutes({ store, actions }: Cloud): Route[] {
+export function loadBalancerActionRoutes({
+	store,
+	actions,
+	engine,
+}: Cloud): Route[] {
 	const start = (call: Call, command: string, decide: Command) => {
 		const balancer = own(
 			store.get("load_balancer", paramId(call)),
@@ -184,7 +190,7 @@ export function loadBalancerActionRoutes({ store, actions }: Cloud): Route[] {
 		const action = store.transaction((tx) => {
 			// First of all: what the running action is about to change must not be judged by how it is now.
 			actions.requireUnlocked(tx, { id: balancer.id, type: "load_balancer" });
-			const effect = decide(tx, balancer, call.body);
+			const effect = decide(tx, balancer, call.body, engine);
 			const resources = [
 				{ id: balancer.id, type: "load_balancer" as const },
 				...involved(effect),

@@ -177,7 +177,7 @@ function createBalancer(cloud: Cloud, call: Call) {
 			protection: false,
 		};
 		for (const each of input.services ?? [])
-			balancer = withService(balancer, newService(each), type);
+			balancer = withService(balancer, newService(each, cloud.engine), type);
 		for (const each of input.targets ?? [])
 			balancer = withTarget(tx, balancer, each, type);
 		tx.put(balancer);

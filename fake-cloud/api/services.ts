@@ -4,6 +4,8 @@ import type {
 	Service,
 	ServiceHttp,
 } from "../store/records.ts";
+import type { Engine } from "../engine/engine.ts";
+import { transportOf } from "../store/listener-key.ts";
 import { ApiError, invalidInput } from "./api-error.ts";
 import type { ServiceInput, ServiceUpdateInput } from "./input.ts";
 
@@ -13,10 +15,18 @@ type HealthCheckInput = NonNullable<ServiceInput["health_check"]>;
  * A service with Hetzner's defaults filled in: http listens on 80 and goes to 80, its health is checked as http; tcp
  * needs both ports. udp is not Hetzner's: as tcp, but its target is checked on another port if nothing there speaks TCP.
  *
- * @throws ApiError invalid_input, unsupported_error for https
+ * @throws ApiError invalid_input; unsupported_error for https, and for udp where the engine has none
  */
-export function newService(input: ServiceInput): Service {
+export function newService(
+	input: ServiceInput,
+	{ transports }: Pick<Engine, "transports">,
+): Service {
 	const { protocol } = input;
+	if (!transports.includes(transportOf(input)))
+		throw new ApiError(
+			"unsupported_error",
+			`this cloud's network carries no ${protocol}; leave the service out`,
+		);
 	const bare = protocol === "tcp" || protocol === "udp";
 	const byDefault = bare ? undefined : 80;
 	const port = (name: "listen_port" | "destination_port") => {

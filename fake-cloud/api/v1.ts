@@ -29,10 +29,10 @@ export interface V1Options {
 }
 
 /** What this cloud can do that Hetzner's cannot, and what it cannot; the answer of `GET /v1/fairlead/capabilities`. */
-const capabilities = {
+const capabilities = ({ engine: { transports } }: Cloud) => ({
 	/** Of services below HTTP. */
-	protocols: ["tcp", "udp"],
-	service_protocols: ["tcp", "udp", "http"],
+	protocols: transports,
+	service_protocols: [...transports, "http"],
 	/** `source_ranges` of a service. */
 	source_ranges: true,
 	/** `affinity_seconds` of a tcp or udp service. */
@@ -41,7 +41,7 @@ const capabilities = {
 	batch_targets: true,
 	/** `fairlead.address` of a server. */
 	server_address: true,
-};
+});
 
 /** The Hetzner Cloud API, below /v1: who asks, how often, what is to go wrong, and then what is asked. */
 export function v1(options: V1Options): Router {
@@ -58,7 +58,7 @@ export function v1(options: V1Options): Router {
 		{
 			method: "get",
 			path: "/fairlead/capabilities",
-			handle: () => ({ body: { capabilities } }),
+			handle: () => ({ body: { capabilities: capabilities(cloud) } }),
 		},
 	];
 	router.use((request, response, next) => {

@@ -73,6 +73,8 @@ export interface Engine {
 	readonly kind: EngineKind;
 	/** `listen`: addresses this machine can bind are bound as well. */
 	readonly reach: "dial" | "listen";
+	/** What it can carry at all. */
+	readonly transports: readonly Transport[];
 
 	/** Makes a balancer so; connections that the change does not concern go on. */
 	set(balancer: EngineBalancer): void;

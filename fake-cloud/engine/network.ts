@@ -10,20 +10,22 @@ import { bindUdpIn, connectIn } from "../../operator/kernel/sockets.ts";
 export interface EngineNetwork {
 	/** A connection to a target or a check of it; emits `connect` or `error`. */
 	connect: (target: { host: string; port: number }) => Socket;
-	/** A socket that datagrams to targets of this family leave by. */
-	datagrams: (family: 4 | 6) => UdpSocket;
+	/** A socket that datagrams to targets of this family leave by; absent where the network carries none. */
+	datagrams?: (family: 4 | 6) => UdpSocket;
 	/** Balancers' addresses are bound here; absent: only loopback addresses of this machine are, and only if asked for. */
 	namespace?: NetworkNamespace;
 }
 
-/** Fills in what is not said: everything from `namespace`, or from this machine. */
+/** Fills in what is not said: everything from `namespace`; from this machine only if not even `connect` is said. */
 export function engineNetwork(
 	given: Partial<EngineNetwork> = {},
 ): EngineNetwork {
 	const { namespace = ownNamespace } = given;
 	return {
 		connect: (target) => connectIn(namespace, target),
-		datagrams: (family) => udpSocketIn(namespace, family),
+		...((given.namespace || !given.connect) && {
+			datagrams: (family: 4 | 6) => udpSocketIn(namespace, family),
+		}),
 		...given,
 	};
 }

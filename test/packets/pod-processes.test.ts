@@ -1,4 +1,3 @@
-import { jest } from "@jest/globals";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -18,8 +17,6 @@ const files = {
 	"/etc/hostname": "web-1\n",
 };
 const env = { PATH: "/usr/bin:/bin:/usr/sbin:/sbin", GREETING: "hello" };
-
-jest.setTimeout(30_000);
 
 let outside: NetworkNamespace;
 let folder: string;

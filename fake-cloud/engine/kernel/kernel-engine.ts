@@ -72,6 +72,7 @@ interface Carried {
 export class KernelEngine implements Engine {
 	readonly kind = "kernel";
 	readonly reach = "dial";
+	readonly transports: Engine["transports"] = ["tcp", "udp"];
 	readonly #options: KernelEngineOptions;
 	readonly #inner: UserspaceEngine;
 	readonly #rules: RulesWriter;

@@ -78,18 +78,20 @@ export class DatagramService<T extends DatagramTarget = DatagramTarget> {
 	}
 
 	#begin(key: string, { from, answer }: Datagram): Session | undefined {
-		const { listener, full, failed, opened } = this.#options;
+		const { listener, network, full, failed, opened } = this.#options;
 		const target =
 			listener.admits(from.address) && !full()
 				? this.#options.target(listener.targetOf(from.address))
 				: undefined;
-		if (!target?.address) {
+		const host = target?.address;
+		const socket = host && network.datagrams?.(isIP(host) === 6 ? 6 : 4);
+		if (!target || !host || !socket) {
 			failed();
 			return undefined;
 		}
 		listener.remember(from.address, target.key);
 		opened(target);
-		const session = this.#join(target, target.address, answer, () =>
+		const session = this.#join(target, { socket, host }, answer, () =>
 			this.#sessions.delete(key),
 		);
 		this.#sessions.set(key, session);
@@ -98,13 +100,11 @@ export class DatagramService<T extends DatagramTarget = DatagramTarget> {
 
 	#join(
 		target: T,
-		host: string,
+		{ socket, host }: { socket: Socket; host: string },
 		answer: Datagram["answer"],
 		forget: () => void,
 	): Session {
-		const { clock, network, listener, udpIdleMs, closed, failed, moved } =
-			this.#options;
-		const socket: Socket = network.datagrams(isIP(host) === 6 ? 6 : 4);
+		const { clock, listener, udpIdleMs, closed, failed, moved } = this.#options;
 		let waiting: Buffer[] | undefined = [];
 		let cancel: Cancel = () => {};
 		let over = false;

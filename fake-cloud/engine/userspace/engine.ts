@@ -47,6 +47,7 @@ export interface UserspaceEngineOptions {
 export class UserspaceEngine implements Engine {
 	readonly kind = "userspace" as const;
 	readonly reach: Engine["reach"];
+	readonly transports: Engine["transports"];
 	readonly #options: UserspaceEngineOptions;
 	readonly #planeOptions: Omit<PlaneOptions, "changed" | "counted">;
 	readonly #planes = new Map<number, BalancerPlane>();
@@ -58,6 +59,7 @@ export class UserspaceEngine implements Engine {
 		this.#options = options;
 		const network = engineNetwork(options.network);
 		this.reach = options.listen ? "listen" : "dial";
+		this.transports = network.datagrams ? ["tcp", "udp"] : ["tcp"];
 		const {
 			clock,
 			log,
@@ -126,8 +128,7 @@ export class UserspaceEngine implements Engine {
 		const plane = this.#planes.get(id);
 		if (!plane) return undefined;
 		const { listeners, ...rest } = plane.report();
-		const bindings = this.#bindings.get(id);
-		const { addresses, services } = plane.balancer;
+		const { services } = plane.balancer;
 		return {
 			...rest,
 			listeners: services
@@ -136,13 +137,7 @@ export class UserspaceEngine implements Engine {
 					transport: transportOf(service),
 					engine: this.kind,
 					counters: listeners.get(listenerKey(service)) ?? noCounters(),
-					failure:
-						addresses
-							.map(
-								(address) =>
-									bindings?.get(bindingKey(address, service))?.failure ?? null,
-							)
-							.find((failure) => failure !== null) ?? null,
+					failure: this.#failureOf(plane, service),
 				}))
 				.sort(
 					(a, b) => a.port - b.port || a.transport.localeCompare(b.transport),
@@ -192,6 +187,22 @@ export class UserspaceEngine implements Engine {
 
 	async close(): Promise<void> {
 		for (const id of [...this.#planes.keys()]) this.remove(id);
+	}
+
+	#failureOf(plane: BalancerPlane, service: Service): string | null {
+		const transport = transportOf(service);
+		if (!this.transports.includes(transport))
+			return `this network carries no ${transport.toUpperCase()}`;
+		const { id, addresses } = plane.balancer;
+		const bindings = this.#bindings.get(id);
+		return (
+			addresses
+				.map(
+					(address) =>
+						bindings?.get(bindingKey(address, service))?.failure ?? null,
+				)
+				.find((failure) => failure !== null) ?? null
+		);
 	}
 
 	#at(address: string, key: ListenerKey): BalancerPlane {
