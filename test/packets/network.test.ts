@@ -1,3 +1,4 @@
+import { jest } from "@jest/globals";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
@@ -17,6 +18,8 @@ import {
 import { listenIn } from "../../operator/kernel/sockets.ts";
 import { createNetwork } from "../../sandbox/network/create-network.ts";
 import type { Network, Place } from "../../sandbox/network/network.ts";
+
+jest.setTimeout(30_000);
 
 let outside: NetworkNamespace;
 let folder: string;
@@ -97,7 +100,7 @@ test("a balancer's address is the cloud's, from wherever it is asked", async () 
 
 test("what nobody has is refused at once, not waited for", async () => {
 	const pod = network.addNode(1).addPod({ hostNetwork: false });
-	expect(await ask(pod, "198.51.100.1", 80)).toBe("ENETUNREACH");
+	expect(await ask(pod, "192.0.2.1", 80)).toBe("ENETUNREACH");
 	expect(await ask(pod, network.outside.address, 9)).toBe("ECONNREFUSED");
 });
 

@@ -1,3 +1,4 @@
+import { jest } from "@jest/globals";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -17,6 +18,8 @@ const files = {
 	"/etc/hostname": "web-1\n",
 };
 const env = { PATH: "/usr/bin:/bin:/usr/sbin:/sbin", GREETING: "hello" };
+
+jest.setTimeout(30_000);
 
 let outside: NetworkNamespace;
 let folder: string;
