@@ -347,7 +347,7 @@ test("a change that does not fit what is there is refused whole, names the eleme
 			held: [],
 		}),
 	).toThrow(
-		/cannot delete an element of services in table fairlead, .*0063.*: ENOENT/,
+		/cannot delete an element of services in table ip fairlead, .*0063.*: ENOENT/,
 	);
 	expect(nft("list", "ruleset")).toBe(before);
 	expect(backend.drift()).toBe("a change was refused");

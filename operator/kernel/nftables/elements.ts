@@ -15,6 +15,7 @@ import {
 	NFT_MSG_NEWSETELEM,
 	nftMessage,
 	type TableName,
+	tableText,
 	type Verdict,
 	verdictData,
 } from "./wire.ts";
@@ -71,7 +72,7 @@ export function flushElements(table: TableName, set: string): Step {
 			text(NFTA_SET_ELEM_LIST_TABLE, table.name),
 			text(NFTA_SET_ELEM_LIST_SET, set),
 		]),
-		what: `empty ${set} of table ${table.name}`,
+		what: `empty ${set} of ${tableText(table)}`,
 	};
 }
 
@@ -87,7 +88,7 @@ export function listElements(
 				text(NFTA_SET_ELEM_LIST_TABLE, table.name),
 				text(NFTA_SET_ELEM_LIST_SET, set),
 			]),
-			`list ${set} of table ${table.name}`,
+			`list ${set} of ${tableText(table)}`,
 		)
 		.flatMap(({ body }) => {
 			const listed = attributeMap(body, 4).get(NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -155,7 +156,7 @@ function chunk(
 	const first = NLMSG_HEADER + message.body.length - listed.length + 4;
 	return {
 		message,
-		what: `${verb} ${elements.length === 1 ? "an element" : `${elements.length} elements`} of ${set} in table ${table.name}`,
+		what: `${verb} ${elements.length === 1 ? "an element" : `${elements.length} elements`} of ${set} in ${tableText(table)}`,
 		elementAt: (offset) => {
 			let at = first;
 			for (const element of elements) {

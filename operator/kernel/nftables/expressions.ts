@@ -306,6 +306,3 @@ export function remember(
 		be64(6, BigInt(seconds) * 1000n),
 	]);
 }
-
-/** Counts packets and bytes. */
-export const counter: Expression = expression("counter", []);

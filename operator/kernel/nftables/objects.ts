@@ -18,6 +18,7 @@ import {
 	NFT_MSG_NEWTABLE,
 	nftMessage,
 	type TableName,
+	tableText,
 	userData,
 } from "./wire.ts";
 
@@ -45,7 +46,7 @@ export function newTable(table: TableName, words?: string): Step {
 						]),
 					]),
 		]),
-		what: `make table ${table.name}`,
+		what: `make ${tableText(table)}`,
 	};
 }
 
@@ -53,7 +54,7 @@ export function newTable(table: TableName, words?: string): Step {
 export function deleteTable(table: TableName): Step {
 	return {
 		message: nftMessage(table, NFT_MSG_DELTABLE, 0, [text(1, table.name)]),
-		what: `delete table ${table.name}`,
+		what: `delete ${tableText(table)}`,
 	};
 }
 
@@ -103,7 +104,7 @@ export function newChain(
 					]
 				: []),
 		]),
-		what: `make chain ${name} of table ${table.name}`,
+		what: `make chain ${name} of ${tableText(table)}`,
 	};
 }
 
@@ -128,7 +129,7 @@ export function newRule(
 				rule.expressions.map((expression) => [expression]),
 			),
 		]),
-		what: `add a rule to chain ${chain} of table ${table.name}`,
+		what: `add a rule to chain ${chain} of ${tableText(table)}`,
 	};
 }
 
@@ -228,6 +229,6 @@ export function newSet(table: TableName, spec: SetSpec, id: number): Step {
 						]),
 			]),
 		]),
-		what: `make ${data ? "map" : "set"} ${name} of table ${table.name}`,
+		what: `make ${data ? "map" : "set"} ${name} of ${tableText(table)}`,
 	};
 }

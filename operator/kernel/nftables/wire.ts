@@ -19,7 +19,6 @@ export const NFNLGRP_NFTABLES = 7;
 export const NFT_MSG_NEWTABLE = 0;
 export const NFT_MSG_DELTABLE = 2;
 export const NFT_MSG_NEWCHAIN = 3;
-export const NFT_MSG_GETCHAIN = 4;
 export const NFT_MSG_NEWRULE = 6;
 export const NFT_MSG_NEWSET = 9;
 export const NFT_MSG_NEWSETELEM = 12;
@@ -30,16 +29,15 @@ export const NFT_MSG_GETGEN = 16;
 
 /** NFPROTO_IPV4 and NFPROTO_IPV6. */
 export const familyNumbers: Record<IPFamily, number> = { IPv4: 2, IPv6: 10 };
-/** What `nft` calls them. */
-export const familyNames: Record<IPFamily, "ip" | "ip6"> = {
-	IPv4: "ip",
-	IPv6: "ip6",
-};
-
 /** A table of a family. */
 export interface TableName {
 	family: IPFamily;
 	name: string;
+}
+
+/** As `nft` writes it: `table ip fairlead`. */
+export function tableText({ family, name }: TableName): string {
+	return `table ${family === "IPv4" ? "ip" : "ip6"} ${name}`;
 }
 
 /** struct nfgenmsg: family, version 0, resource. */
