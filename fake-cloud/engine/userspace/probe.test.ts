@@ -1,4 +1,8 @@
+import { once } from "node:events";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { systemClock } from "../../../operator/clock.ts";
+import { makeCertificate } from "../../../test/support/certificate.ts";
 import {
 	balancer,
 	closeEngines,
@@ -110,5 +114,48 @@ describe("health", () => {
 			"http, nobody there": "layer4_no_connection",
 			"http, silent": "layer7_timeout",
 		});
+	});
+
+	test("is checked over TLS whoever its certificate is for", async () => {
+		const { certificate, key } = makeCertificate("somebody.example");
+		const hosts: unknown[] = [];
+		const server = createServer(
+			{ cert: certificate, key },
+			(request, answer) => {
+				hosts.push(request.headers.host);
+				answer.end("fine");
+			},
+		).listen(0, "127.0.0.1");
+		await once(server, "listening");
+		const { port } = server.address() as AddressInfo;
+		const probe = networkProbe(systemClock);
+		const ask = (address: string, at: number) =>
+			probe(
+				address,
+				{
+					...service(at).health_check,
+					protocol: "http",
+					http: {
+						domain: "",
+						path: "/",
+						response: "fine",
+						status_codes: ["200"],
+						tls: true,
+					},
+				},
+				new AbortController().signal,
+			);
+		expect(await ask("127.0.0.1", port)).toBeUndefined();
+		expect(hosts).toEqual([`127.0.0.1:${port}`]);
+		expect(await ask("127.0.0.9", port)).toMatchObject({
+			detail: "layer4_no_connection",
+			message: expect.stringContaining("ECONNREFUSED"),
+		});
+		const silent = await target("127.0.0.2", 0, () => {});
+		expect(await ask("127.0.0.2", silent.port)).toMatchObject({
+			detail: "layer7_timeout",
+		});
+		server.close();
+		server.closeAllConnections();
 	});
 });
