@@ -143,9 +143,11 @@ function nodesSentence(balancer, { addresses, listener, hops }) {
 		return `New connections to ${where} go to ${only.name}, the only target.`;
 	if (only && carrying.length === 1)
 		return `New connections to ${where} go to ${only.name}, the only one of ${hops.length} targets that can serve.`;
+	// The kernel's rules choose by lot where Hetzner's round_robin takes turns.
+	const spread = listener.engine === "kernel" ? "by lot" : "in turn";
 	const how =
 		balancer.algorithm === "round_robin"
-			? "in turn"
+			? spread
 			: "to the one with the fewest open";
 	const which =
 		carrying.length === hops.length

@@ -73,6 +73,25 @@ test("health on another listener's port does not count", () => {
 	expect(path.carrying).toEqual(["node-2"]);
 });
 
+test("a UDP listener is named, and judged by its own health, beside a TCP one on its port", () => {
+	const udp = { ...health(53, "healthy"), transport: "udp" as const };
+	const one = balancer(1, {
+		listeners: [
+			listener(53, { transport: "udp", protocol: "udp", engine: "kernel" }),
+			listener(53),
+		],
+		targets: [
+			target(1, [udp, health(53, "unhealthy")]),
+			target(2, [udp, health(53, "unhealthy")]),
+		],
+	});
+	const [first] = one.listeners;
+	if (first === undefined) throw new Error("no listener");
+	expect(pathSentence(one, pathThrough(one, first))).toBe(
+		"New connections to port 53/udp go to all 2 targets, by lot.",
+	);
+});
+
 test("a target without an address never carries, and says why", () => {
 	const path = through({
 		targets: [target(1, up, { address: null, problem: "not in the network" })],
