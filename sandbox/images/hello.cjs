@@ -104,10 +104,16 @@ if (published) {
 		process.stdout.write(`\x1epublish ${port} 127.0.0.1:${at}\n`);
 		console.log(`listening as port ${port}`);
 	});
-} else server.listen(port, () => console.log(`listening on port ${port}`));
+} else {
+	const listen = () =>
+		server.listen(port, () => console.log(`listening on port ${port}`));
+	if (as === "serve-hostname") listen();
+	else answerDatagrams(listen);
+}
 
-if (!published && as !== "serve-hostname") {
-	const socket = require("node:dgram").createSocket({ type: "udp4" });
+/** UDP first: whoever finds the TCP port open finds both. */
+function answerDatagrams(ready) {
+	const socket = require("node:dgram").createSocket("udp4");
 	socket.on("error", failed);
 	socket.on("message", (message, from) => {
 		const [command, ...rest] = message.toString().trim().split(" ");
@@ -122,7 +128,7 @@ if (!published && as !== "serve-hostname") {
 			from.address,
 		);
 	});
-	socket.bind(udpPort);
+	socket.bind(udpPort, ready);
 	process.on("SIGTERM", () => socket.unref());
 }
 

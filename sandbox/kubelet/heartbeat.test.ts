@@ -1,3 +1,4 @@
+import { jest } from "@jest/globals";
 import type { Lease, Node } from "../../operator/api/core.ts";
 import { systemClock } from "../../operator/clock.ts";
 import { type KubeClient, resources } from "../../operator/cluster/kube.ts";
@@ -7,6 +8,9 @@ import { FakeClock } from "../../test/support/fake-clock.ts";
 import { quietLog } from "../../test/support/quiet-log.ts";
 import { startTestCluster, type TestCluster } from "../test-cluster.ts";
 import { Heartbeat } from "./heartbeat.ts";
+
+// A real API server, on a machine that may be busy.
+jest.setTimeout(30_000);
 
 const facts = {
 	name: "node-1",

@@ -13,8 +13,8 @@ import { containerEnv } from "./container-env.ts";
 import { type ClusterDns, etcFiles, hostnameOf } from "./etc-files.ts";
 import { expand } from "./expand.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { statusPatch } from "./pod-status.ts";
 import { PodWorker, type WorkerHost } from "./pod-worker.ts";
+import { statusPatch } from "./status-patch.ts";
 
 export interface KubeletOptions {
 	node: NodeNetwork;

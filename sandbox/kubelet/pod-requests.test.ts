@@ -1,8 +1,13 @@
+import { jest } from "@jest/globals";
 import type { Readable } from "node:stream";
 import type { Pod } from "../../operator/api/core.ts";
 import { PodAccessError } from "./pod-access.ts";
 import { TestNode } from "./test-node.ts";
-import { isReady, TestWorld } from "./test-world.ts";
+import { isReady } from "./test-pods.ts";
+import { TestWorld } from "./test-world.ts";
+
+// Real processes, on a machine that may be busy.
+jest.setTimeout(30_000);
 
 let world: TestWorld;
 let node: TestNode;

@@ -5,7 +5,7 @@ import {
 	type PodRuntime,
 	runtimeOf,
 } from "./pod-runtime.ts";
-import { podStatus, statusPatch } from "./pod-status.ts";
+import { podStatus } from "./pod-status.ts";
 
 const wall = Date.UTC(2026, 0, 1, 12);
 const time = "2026-01-01T12:00:00Z";
@@ -386,29 +386,5 @@ describe("conditions", () => {
 		const short = inShort(statusOf(pod, runtimeIn(pod, { main: running() })));
 		expect(short).toContain(ready);
 		expect(short).toContain("ContainersReady=True");
-	});
-});
-
-describe("a patch", () => {
-	it("is not made where the API server has the same, in whatever order it keeps its fields", () => {
-		const pod = podOf();
-		const status = statusOf(pod, runtimeIn(pod, { main: running() }));
-		const reversed = Object.fromEntries(Object.entries(status).reverse());
-		const conditions =
-			status.conditions?.map((each) => ({
-				...each,
-				lastProbeTime: null,
-			})) ?? [];
-		expect(
-			statusPatch({ ...pod, status: { ...reversed, conditions } }, status),
-		).toBeUndefined();
-	});
-
-	it("holds what differs and nothing else", () => {
-		const pod = podOf();
-		const status = statusOf(pod, runtimeIn(pod, { main: running() }));
-		expect(
-			statusPatch({ ...pod, status: { ...status, phase: "Pending" } }, status),
-		).toEqual({ phase: "Running" });
 	});
 });

@@ -3,25 +3,28 @@ import type { Cancel, Clock } from "../../operator/clock.ts";
 import type { EventFacts } from "../../operator/cluster/event-object.ts";
 import type { Log } from "../../operator/log.ts";
 import type { Program } from "../images/images.ts";
-import { publicationOf } from "../images/publication.ts";
 import type { NodeNetwork, PodNetwork } from "../network/network.ts";
 import { ContainerConfigError } from "./container-env.ts";
-import { ContainerLog } from "./container-log.ts";
-import { ContainerProcess, type End } from "./container-process.ts";
-import { afterRestart, goSeconds, restartAt } from "./crash-loop.ts";
-import { startProblem } from "./executable.ts";
+import type { ContainerLog } from "./container-log.ts";
+import type {
+	ContainerProcess,
+	End,
+	Surroundings,
+} from "./container-process.ts";
+import { afterRestart } from "./crash-loop.ts";
+import { launch } from "./launch.ts";
 import { type Action, nextStep } from "./next-step.ts";
 import {
 	type ContainerRuntime,
 	isEnding,
 	newRuntime,
 	type PodRuntime,
-	restarts,
 	runtimeOf,
 } from "./pod-runtime.ts";
+import { PodNotes } from "./pod-notes.ts";
 import { podStatus } from "./pod-status.ts";
 import { probe, type Probes } from "./probes.ts";
-import { imageProblem, type Refusal, refusalEvents } from "./refusal.ts";
+import { imageProblem, type Refusal } from "./refusal.ts";
 
 /** What a worker needs of its kubelet. */
 export interface WorkerHost {
@@ -53,6 +56,7 @@ export class PodWorker {
 	readonly uid: string;
 	readonly #host: WorkerHost;
 	readonly #runtime: PodRuntime;
+	readonly #notes: PodNotes;
 	readonly #processes = new Map<string, ContainerProcess>();
 	readonly #probes = new Map<string, Probes>();
 	readonly #logs = new Map<string, ContainerLog[]>();
@@ -66,6 +70,7 @@ export class PodWorker {
 		const { clock } = host;
 		this.#host = host;
 		this.#pod = pod;
+		this.#notes = new PodNotes(host, () => this.#pod);
 		this.uid = pod.metadata.uid ?? "";
 		this.#runtime = newRuntime(pod, {
 			wall: clock.now(),
@@ -192,7 +197,7 @@ export class PodWorker {
 				is: "none",
 				retryAt: clock.monotonic() + retryMs,
 			};
-			this.#warn(
+			this.#notes.warn(
 				"FailedCreatePodSandBox",
 				`Failed to create pod sandbox: ${messageOf(error)}`,
 			);
@@ -211,7 +216,7 @@ export class PodWorker {
 		const known = runtimeOf(this.#runtime, container.name);
 		const network = this.#network as PodNetwork;
 		let command: string[];
-		let surroundings: ConstructorParameters<typeof ContainerProcess>[3];
+		let surroundings: Surroundings;
 		try {
 			const made = this.#host.prepare(this.#pod, container, network.address);
 			if ("problem" in made)
@@ -224,9 +229,9 @@ export class PodWorker {
 			command = program.command;
 			const { workingDir: cwd } = container;
 			surroundings = { env, files, ...(cwd && { cwd }) };
-			this.#tell("Pulled", "Pulling", program.note);
+			this.#notes.tell("Pulled", "Pulling", program.note);
 			for (const { mountPath } of container.volumeMounts ?? [])
-				this.#warn(
+				this.#notes.warn(
 					"FailedMount",
 					`the sandbox has no volumes: container ${container.name} starts without ${mountPath}`,
 				);
@@ -249,29 +254,12 @@ export class PodWorker {
 		}
 		known.starts++;
 		if (!init) this.#runtime.begun = true;
-		const problem = startProblem(
-			command,
-			surroundings.env.PATH ?? "",
-			surroundings.cwd,
+		const started = launch(network, container, command, surroundings, () =>
+			clock.now(),
 		);
-		if (problem !== undefined) return this.#failed(container, known, problem);
-		const log = new ContainerLog(
-			() => clock.now(),
-			undefined,
-			network.publish && ((line) => published(network, line)),
-		);
-		let started: ContainerProcess;
-		try {
-			started = new ContainerProcess(
-				network,
-				container,
-				command,
-				surroundings,
-				log,
-			);
-		} catch (error) {
-			return this.#failed(container, known, messageOf(error));
-		}
+		if ("problem" in started)
+			return this.#failed(container, known, started.problem);
+		const { log } = started;
 		const [before] = this.#logs.get(container.name) ?? [];
 		this.#logs.set(container.name, before ? [log, before] : [log]);
 		this.#processes.set(container.name, started);
@@ -283,8 +271,16 @@ export class PodWorker {
 			started: container.startupProbe === undefined,
 			ready: container.readinessProbe === undefined,
 		};
-		this.#tell("Created", "Creating", `Created container: ${container.name}`);
-		this.#tell("Started", "Starting", `Started container ${container.name}`);
+		this.#notes.tell(
+			"Created",
+			"Creating",
+			`Created container: ${container.name}`,
+		);
+		this.#notes.tell(
+			"Started",
+			"Starting",
+			`Started container ${container.name}`,
+		);
 		this.#watch(container, started, known);
 		void started.ended.then((end) => this.#ended(started, known, end));
 	}
@@ -317,7 +313,7 @@ export class PodWorker {
 					};
 					this.step();
 				},
-				onFailure: (note) => this.#warn("Unhealthy", note, "Probing"),
+				onFailure: (note) => this.#notes.warn("Unhealthy", note, "Probing"),
 			}),
 		);
 	}
@@ -365,7 +361,7 @@ export class PodWorker {
 			},
 			endedAt: clock.monotonic(),
 		};
-		this.#warn("Failed", `Error: ${message}`, "Starting");
+		this.#notes.warn("Failed", `Error: ${message}`, "Starting");
 		this.#sayBackOff(container, known);
 	}
 
@@ -382,26 +378,12 @@ export class PodWorker {
 			...refusal,
 			retryAt: this.#host.clock.monotonic() + retryMs,
 		};
-		for (const facts of refusalEvents(container, refusal))
-			this.#host.event(this.#pod, facts);
+		this.#notes.refused(container, refusal);
 	}
 
 	#sayBackOff(container: Container, known: ContainerRuntime): void {
-		const { state, loop } = known;
-		if (state.is !== "ended" || !loop || isEnding(this.#pod, this.#runtime))
-			return;
-		if (!restarts(this.#pod.spec.restartPolicy, state.ended.exitCode)) return;
-		if (restartAt(loop, state.endedAt) <= state.endedAt) return;
-		const { name, namespace = "default", uid = "" } = this.#pod.metadata;
-		this.#warn(
-			"BackOff",
-			`Back-off restarting failed container ${container.name} in pod ${name}_${namespace}(${uid})`,
-			"Restarting",
-		);
-		this.#host.log.debug(
-			{ pod: `${namespace}/${name}`, container: container.name },
-			`starts again after ${goSeconds(loop.delayMs)}`,
-		);
+		if (!isEnding(this.#pod, this.#runtime))
+			this.#notes.backOff(container, known);
 	}
 
 	#stop({ container, killAt, note }: Extract<Action, { do: "stop" }>): void {
@@ -411,7 +393,7 @@ export class PodWorker {
 		state.stop = { killAt, killed: false };
 		if (!first) return;
 		this.#probes.get(container)?.ending();
-		this.#tell("Killing", "Stopping", note);
+		this.#notes.tell("Killing", "Stopping", note);
 		this.#processes.get(container)?.signal("SIGTERM");
 	}
 
@@ -420,21 +402,6 @@ export class PodWorker {
 		if (state.is === "running" && state.stop) state.stop.killed = true;
 		this.#processes.get(container)?.signal("SIGKILL");
 	}
-
-	#tell(reason: string, action: string, note: string): void {
-		this.#host.event(this.#pod, { type: "Normal", reason, action, note });
-	}
-
-	#warn(reason: string, note: string, action = "Starting"): void {
-		this.#host.event(this.#pod, { type: "Warning", reason, action, note });
-	}
-}
-
-/** Takes a line that says where a port really is. */
-function published(network: PodNetwork, line: string): boolean {
-	const found = publicationOf(line);
-	if (found) network.publish?.(found.port, found.reallyAt);
-	return found !== undefined;
 }
 
 function messageOf(error: unknown): string {

@@ -236,11 +236,3 @@ export interface TestEvent extends KubeObject {
 	regarding: { name: string };
 	series?: { count: number };
 }
-
-export function isReady(pod: Pod): boolean {
-	return (
-		pod.status?.conditions?.some(
-			({ type, status }) => type === "Ready" && status === "True",
-		) ?? false
-	);
-}

@@ -1,3 +1,4 @@
+import { jest } from "@jest/globals";
 import { createSocket } from "node:dgram";
 import {
 	existsSync,
@@ -11,20 +12,23 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import type { Pod } from "../../operator/api/core.ts";
 import { resources } from "../../operator/cluster/kube.ts";
 import {
 	createNetworkNamespace,
 	type NetworkNamespace,
 } from "../../operator/kernel/namespaces.ts";
 import { bindUdpIn } from "../../operator/kernel/sockets.ts";
-import { isReady, TestWorld } from "../../sandbox/kubelet/test-world.ts";
+import { isReady, main, patient, sh } from "../../sandbox/kubelet/test-pods.ts";
+import { TestWorld } from "../../sandbox/kubelet/test-world.ts";
 import { createNetwork } from "../../sandbox/network/create-network.ts";
 import type {
 	Network,
 	NodeNetwork,
 	Place,
 } from "../../sandbox/network/network.ts";
+
+// Real processes, on a machine that may be busy.
+jest.setTimeout(30_000);
 
 let outside: NetworkNamespace;
 let folder: string;
@@ -70,9 +74,6 @@ const hello = {
 		failureThreshold: 1,
 	},
 };
-const sh = (script: string) => ({ command: ["sh", "-c", script] });
-const patient = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
-const main = (pod: Pod) => pod.status?.containerStatuses?.[0];
 
 function get(
 	from: Place,
