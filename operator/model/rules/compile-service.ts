@@ -7,7 +7,7 @@ import type {
 import { objectKey } from "../../api/meta.ts";
 import { canonicalSourceRanges } from "../addresses/cidr.ts";
 import { formatIp } from "../addresses/ip.ts";
-import { type ChosenEndpoints, chooseEndpoints } from "./choose-endpoints.ts";
+import { chooseEndpoints } from "./choose-endpoints.ts";
 import {
 	type Backend,
 	type Frontend,
@@ -73,10 +73,12 @@ export function compileService(
 		spec.type === "LoadBalancer" ||
 		addresses.externalIPs.length > 0;
 	const externalLocal = exposed && spec.externalTrafficPolicy === "Local";
+	const serviceKey = objectKey(service);
+	const affinitySeconds = affinityOf(service);
 	const frontends = new Map<string, Frontend>();
 	for (const family of new Set(addresses.clusterIPs.map((each) => each.family)))
 		for (const port of spec.ports ?? []) {
-			const chosen = chooseEndpoints(
+			const chosen = usedEndpoints(
 				endpoints.get(portKey(family, port)) ?? [],
 				node,
 			);
@@ -86,22 +88,23 @@ export function compileService(
 				number: number,
 				routing: Routing,
 			) => {
-				const frontend: Frontend = {
+				const protocol = port.protocol ?? "TCP";
+				const key = frontendKey({ address, protocol, port: number });
+				// An address that is given twice is served once, as the first kind: only ingress addresses have source ranges.
+				if (frontends.has(key)) return;
+				const { open, cidrs } = sources[family];
+				frontends.set(key, {
 					kind,
 					family,
 					address,
-					protocol: port.protocol ?? "TCP",
+					protocol,
 					port: number,
-					service: objectKey(service),
+					service: serviceKey,
 					portName: port.name ?? "",
 					...routing,
-					...affinity(service),
-				};
-				const { open, cidrs } = sources[family];
-				if (kind === "LoadBalancer" && !open) frontend.sourceRanges = cidrs;
-				const key = frontendKey(frontend);
-				// An address that is given twice is served once, as the first kind: only ingress addresses have source ranges.
-				if (!frontends.has(key)) frontends.set(key, frontend);
+					...(affinitySeconds === undefined ? {} : { affinitySeconds }),
+					...(kind === "LoadBalancer" && !open ? { sourceRanges: cidrs } : {}),
+				});
 			};
 			const external = externalLocal
 				? localRouting(chosen)
@@ -127,7 +130,7 @@ export function compileService(
 		}
 	const { healthCheckNodePort } = spec;
 	return {
-		key: objectKey(service),
+		key: serviceKey,
 		created: metadata.creationTimestamp ?? "",
 		frontends: [...frontends.values()],
 		held: addresses.held,
@@ -154,55 +157,60 @@ type Routing = Pick<
 	"endpoints" | "internalEndpoints" | "whenEmpty" | "masquerade"
 >;
 
-function clusterIPRouting(chosen: ChosenEndpoints, local: boolean): Routing {
+/** As ChosenEndpoints; frontends share the lists. */
+interface UsedEndpoints {
+	cluster: readonly Backend[];
+	local: readonly Backend[];
+	anywhere: boolean;
+}
+
+function usedEndpoints(
+	endpoints: readonly ServiceEndpoint[],
+	node: RulesNode,
+): UsedEndpoints {
+	const { cluster, local, anywhere } = chooseEndpoints(endpoints, node);
+	return { cluster: cluster.map(backend), local: local.map(backend), anywhere };
+}
+
+function backend({ address, port, local }: ServiceEndpoint): Backend {
+	return { address, port, local };
+}
+
+function clusterIPRouting(used: UsedEndpoints, local: boolean): Routing {
 	return {
-		endpoints: backends(local ? chosen.local : chosen.cluster),
-		whenEmpty: local && chosen.anywhere ? "drop" : "reject",
+		endpoints: local ? used.local : used.cluster,
+		whenEmpty: local && used.anywhere ? "drop" : "reject",
 		masquerade: "outside",
 	};
 }
 
-function clusterRouting(chosen: ChosenEndpoints): Routing {
-	return {
-		endpoints: backends(chosen.cluster),
-		whenEmpty: "reject",
-		masquerade: "always",
-	};
+function clusterRouting({ cluster }: UsedEndpoints): Routing {
+	return { endpoints: cluster, whenEmpty: "reject", masquerade: "always" };
 }
 
 /**
  * Policy Local: from outside only to this node's endpoints, which see the client's address. Pods and the node itself get
  * what a way out to the balancer and back would give them: any endpoint.
  */
-function localRouting(chosen: ChosenEndpoints): Routing {
-	const endpoints = backends(chosen.local);
-	const internal = backends(chosen.cluster);
+function localRouting({ cluster, local, anywhere }: UsedEndpoints): Routing {
 	const same =
-		internal.length === endpoints.length &&
-		internal.every(({ address, port }, slot) => {
-			const other = endpoints[slot];
+		cluster.length === local.length &&
+		cluster.every(({ address, port }, slot) => {
+			const other = local[slot];
 			return other?.address === address && other.port === port;
 		});
 	return {
-		endpoints,
-		...(same ? {} : { internalEndpoints: internal }),
-		whenEmpty: chosen.anywhere ? "drop" : "reject",
+		endpoints: local,
+		...(same ? {} : { internalEndpoints: cluster }),
+		whenEmpty: anywhere ? "drop" : "reject",
 		masquerade: "node",
 	};
 }
 
-function backends(endpoints: readonly ServiceEndpoint[]): Backend[] {
-	return endpoints.map(({ address, port, local }) => ({
-		address,
-		port,
-		local,
-	}));
-}
-
-function affinity({ spec }: Service): Pick<Frontend, "affinitySeconds"> {
-	if (spec.sessionAffinity !== "ClientIP") return {};
+function affinityOf({ spec }: Service): number | undefined {
+	if (spec.sessionAffinity !== "ClientIP") return undefined;
 	const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
-	return { affinitySeconds: seconds ?? defaultAffinitySeconds };
+	return seconds ?? defaultAffinitySeconds;
 }
 
 function portKey(family: IPFamily, port: ServicePort): string {

@@ -49,7 +49,7 @@ export function serviceEndpoints(
 	slices: Iterable<EndpointSlice>,
 	nodeName: string,
 ): ServiceEndpoints {
-	const found = new Map<string, Map<string, ServiceEndpoint>>();
+	const found = new Map<string, ServiceEndpoint[]>();
 	for (const slice of slices) {
 		if (slice.addressType === "FQDN" || isForeign(slice.metadata.labels))
 			continue;
@@ -57,57 +57,62 @@ export function serviceEndpoints(
 		for (const { name = "", protocol = "TCP", port } of slice.ports ?? []) {
 			if (!port) continue;
 			const key = endpointsKey(slice.addressType, protocol, name);
-			const known = found.get(key) ?? new Map<string, ServiceEndpoint>();
-			found.set(key, known);
-			for (const endpoint of endpoints) {
-				const id = `${endpoint.address}|${port}`;
-				const other = known.get(id);
-				if (!other || outranks(endpoint, other))
-					known.set(id, { ...endpoint, port });
-			}
+			const own = endpoints.map((each) => ({ ...each, port }));
+			const known = found.get(key);
+			found.set(key, known ? known.concat(own) : own);
 		}
 	}
-	return new Map(
-		[...found].map(([key, known]) => [
+	for (const [key, known] of found) {
+		// Of those with one address and port, the first is the one that counts.
+		known.sort((a, b) => byAddress(a, b) || byPrecedence(a, b));
+		found.set(
 			key,
-			[...known.values()].sort(byAddress),
-		]),
-	);
+			known.filter((each, index) => {
+				const before = known[index - 1];
+				return before === undefined || byAddress(before, each) !== 0;
+			}),
+		);
+	}
+	return found;
 }
 
 type Placed = Omit<ServiceEndpoint, "port">;
 
 function endpointsOf(slice: EndpointSlice, nodeName: string): Placed[] {
-	return (slice.endpoints ?? []).flatMap((endpoint) => {
-		// "Consumers must handle different types of addresses": all addresses of one endpoint are the same pod, so the first does.
+	const placed: Placed[] = [];
+	for (const endpoint of slice.endpoints ?? []) {
+		// All addresses of one endpoint are the same pod (discovery.k8s.io/v1, Endpoint.addresses), so the first does.
 		const address = parseIp(endpoint.addresses[0] ?? "");
-		if (!address.ok || address.value.family !== slice.addressType) return [];
-		const { conditions = {}, hints = {} } = endpoint;
-		return [
-			{
-				address: formatIp(address.value),
-				local: endpoint.nodeName === nodeName,
-				ready: conditions.ready !== false,
-				serving: conditions.serving !== false,
-				terminating: conditions.terminating === true,
-				zones: hints.forZones?.map(({ name }) => name) ?? [],
-				nodes: hints.forNodes?.map(({ name }) => name) ?? [],
-			},
-		];
-	});
+		if (!address.ok || address.value.family !== slice.addressType) continue;
+		const { conditions, hints } = endpoint;
+		placed.push({
+			address: formatIp(address.value),
+			local: endpoint.nodeName === nodeName,
+			ready: conditions?.ready !== false,
+			serving: conditions?.serving !== false,
+			terminating: conditions?.terminating === true,
+			zones: hints?.forZones?.map(({ name }) => name) ?? none,
+			nodes: hints?.forNodes?.map(({ name }) => name) ?? none,
+		});
+	}
+	return placed;
 }
 
-/** A total order, so that the order of slices decides nothing. */
-function outranks(a: ServiceEndpoint | Placed, b: ServiceEndpoint): boolean {
-	if (a.terminating !== b.terminating) return b.terminating;
-	if (a.ready !== b.ready) return a.ready;
-	if (a.serving !== b.serving) return a.serving;
-	if (a.local !== b.local) return a.local;
-	const hints = (each: Placed) => JSON.stringify([each.zones, each.nodes]);
-	return hints(a) < hints(b);
-}
+const none: readonly string[] = [];
 
 function byAddress(a: ServiceEndpoint, b: ServiceEndpoint): number {
 	if (a.address !== b.address) return a.address < b.address ? -1 : 1;
 	return a.port - b.port;
+}
+
+/** A total order, so that the order of slices decides nothing. */
+function byPrecedence(a: ServiceEndpoint, b: ServiceEndpoint): number {
+	if (a.terminating !== b.terminating) return a.terminating ? 1 : -1;
+	if (a.ready !== b.ready) return a.ready ? -1 : 1;
+	if (a.serving !== b.serving) return a.serving ? -1 : 1;
+	if (a.local !== b.local) return a.local ? -1 : 1;
+	const [x, y] = [a, b].map(({ zones, nodes }) =>
+		JSON.stringify([zones, nodes]),
+	) as [string, string];
+	return x < y ? -1 : x > y ? 1 : 0;
 }
