@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { jest } from "@jest/globals";
 import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
 import {
 	type Backend,
@@ -13,6 +14,9 @@ import {
 	type PlaceName,
 	SERVER_PORT,
 } from "../support/packet-world.ts";
+
+// A ceiling for a machine that is busy with other things: none of these takes a second on a quiet one.
+jest.setTimeout(60_000);
 
 let world: PacketWorld;
 let backend: NftablesBackend;
@@ -83,18 +87,23 @@ function nft(...words: string[]): string {
 
 const pods = ["pod-1", "pod-2", "pod-3"] as const;
 
-test("every endpoint gets its share of connections", async () => {
-	backend.replace(program(service(pods)));
+test("every endpoint gets its share of new flows", async () => {
+	backend.replace(program(service(pods, { protocol: "UDP" })));
 	const shares = new Map<string, number>(pods.map((pod) => [pod, 0]));
-	for (let call = 0; call < 600; call++) {
-		const pod = by(await world.ask("outside", "TCP", address, 80).answer);
-		shares.set(pod, (shares.get(pod) ?? 0) + 1);
+	for (let round = 0; round < 6; round++) {
+		const questions = Array.from({ length: 50 }, () =>
+			world.ask("outside", "UDP", address, 80),
+		);
+		for (const { answer } of questions) {
+			const pod = by(await answer);
+			shares.set(pod, (shares.get(pod) ?? 0) + 1);
+		}
 	}
-	// 200 each with a standard deviation of 12: six of them are met once in 500 million runs.
+	// 100 each with a standard deviation of 8: six of them are met once in 500 million runs.
 	expect([...shares.keys()]).toEqual([...pods]);
 	for (const share of shares.values()) {
-		expect(share).toBeGreaterThan(200 - 6 * 12);
-		expect(share).toBeLessThan(200 + 6 * 12);
+		expect(share).toBeGreaterThan(100 - 6 * 8);
+		expect(share).toBeLessThan(100 + 6 * 8);
 	}
 });
 

@@ -1,3 +1,4 @@
+import { jest } from "@jest/globals";
 import type { IPFamily } from "../../operator/api/core.ts";
 import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
 import { evaluate, sourceKind } from "../../operator/model/rules/evaluate.ts";
@@ -14,6 +15,9 @@ import {
 	type PlaceName,
 	SERVER_PORT,
 } from "../support/packet-world.ts";
+
+// A ceiling for a machine that is busy with other things: none of these takes a second on a quiet one.
+jest.setTimeout(60_000);
 
 let world: PacketWorld;
 let backend: NftablesBackend;
