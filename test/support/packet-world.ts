@@ -127,7 +127,7 @@ class World implements PacketWorld {
 			const namespace = createNetworkNamespace();
 			this.#namespaces.set(name, namespace);
 			setNetworkSettings(namespace, {
-				"ipv4/ping_group_range": "0 2147483647",
+				"ipv4/ping_group_range": "0 0",
 				"ipv6/conf/all/accept_dad": 0,
 				"ipv6/conf/default/accept_dad": 0,
 			});

@@ -81,7 +81,10 @@ export class Table {
 		const chains = skeletonChains(this.#family);
 		return [
 			...this.drop(),
-			newTable(this.name, "Services, written by Fairlead; see docs/reference"),
+			newTable(
+				this.name,
+				"written by Fairlead, see docs/reference/nftables.md",
+			),
 			...skeletonSets(this.#family).map((set) => this.#newSet(set)),
 			...chains.map((chain) => newChain(this.name, chain)),
 			...chains.flatMap((chain) => this.#rules(chain)),
