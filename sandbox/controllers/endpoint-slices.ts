@@ -10,12 +10,11 @@ import {
 	type Loop,
 	startLoop,
 } from "./loop.ts";
-import { mergeDiff } from "./merge-diff.ts";
-import { refOf } from "./ownership.ts";
 import { hasEndpoints } from "./service-endpoints.ts";
 import { podsSelected, watchServices } from "./service-watch.ts";
 import { managedBy, managedByLabel, planSlices } from "./slice-plan.ts";
 import { TriggerTimes, triggerTimeAnnotation } from "./trigger-times.ts";
+import { writeChange } from "./write-change.ts";
 
 /** Keeps the EndpointSlices of Services that select pods. */
 export function startEndpointSlices(options: ControllerOptions): Loop {
@@ -87,30 +86,19 @@ export function startEndpointSlices(options: ControllerOptions): Loop {
 			for (const slice of plan.create)
 				await creations.create(key, stamped(slice, time));
 		for (const { slice, next } of plan.update)
-			await write(slice, stamped(next, time));
+			await writeChange(
+				client,
+				resources.endpointSlices,
+				store,
+				slice,
+				stamped(next, time),
+			);
 		for (const slice of plan.remove) await deletions.delete(slice);
 	}
 
 	function isEmptying(namespace: string): boolean {
 		const found = stores.namespaces.get(namespace);
 		return found?.metadata.deletionTimestamp !== undefined;
-	}
-
-	async function write(slice: EndpointSlice, next: EndpointSlice) {
-		const { uid, resourceVersion } = slice.metadata;
-		const { metadata, ...body } = (mergeDiff(slice, next) ?? {}) as {
-			metadata?: object;
-		};
-		store.apply(
-			await client.patch<EndpointSlice>(
-				resources.endpointSlices,
-				refOf(slice.metadata),
-				{
-					type: "merge",
-					body: { ...body, metadata: { ...metadata, uid, resourceVersion } },
-				},
-			),
-		);
 	}
 
 	const loop = startLoop("endpointslice", options, { watch, sync });

@@ -10,11 +10,12 @@ import {
 	type Loop,
 	startLoop,
 } from "./loop.ts";
-import { mergeDiff, sameMeaning } from "./merge-diff.ts";
+import { sameMeaning } from "./merge-diff.ts";
 import { refOf } from "./ownership.ts";
 import { hasEndpoints, isHeadless } from "./service-endpoints.ts";
 import { podsSelected, watchServices } from "./service-watch.ts";
 import { TriggerTimes, triggerTimeAnnotation } from "./trigger-times.ts";
+import { writeChange } from "./write-change.ts";
 
 const managedByLabel = "endpoints.kubernetes.io/managed-by";
 const managedBy = "endpoint-controller";
@@ -83,23 +84,9 @@ export function startEndpoints(options: ControllerOptions): Loop {
 		if (present && sameMeaning(present, wanted)) return;
 		delete annotations[triggerTimeAnnotation];
 		if (time !== undefined) annotations[triggerTimeAnnotation] = time;
-		store.apply(present ? await change(present, wanted) : await create(wanted));
-	}
-
-	/** Owned by nothing: that Endpoints and Service have one name is what ties them. */
-	function create(wanted: Endpoints): Promise<Endpoints> {
-		return client.create(resources.endpoints, wanted);
-	}
-
-	function change(present: Endpoints, wanted: Endpoints): Promise<Endpoints> {
-		const { uid, resourceVersion } = present.metadata;
-		const { metadata, ...body } = (mergeDiff(present, wanted) ?? {}) as {
-			metadata?: object;
-		};
-		return client.patch(resources.endpoints, refOf(present.metadata), {
-			type: "merge",
-			body: { ...body, metadata: { ...metadata, uid, resourceVersion } },
-		});
+		// Owned by nothing: that Endpoints and Service have one name is what ties them.
+		if (!present) store.apply(await client.create(resources.endpoints, wanted));
+		else await writeChange(client, resources.endpoints, store, present, wanted);
 	}
 
 	async function remove({ metadata }: Endpoints): Promise<void> {

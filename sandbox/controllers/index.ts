@@ -3,6 +3,7 @@ import type { KubeClient } from "../../operator/cluster/kube.ts";
 import type { Log } from "../../operator/log.ts";
 import { startStores, type Stores } from "../stores.ts";
 import { startDeployments } from "./deployments.ts";
+import { startEndpointMirroring } from "./endpoint-mirroring.ts";
 import { startEndpointSlices } from "./endpoint-slices.ts";
 import { startEndpoints } from "./endpoints.ts";
 import { addIndexes } from "./indexes.ts";
@@ -41,6 +42,7 @@ export function startControllers({
 		startDeployments,
 		startEndpointSlices,
 		startEndpoints,
+		startEndpointMirroring,
 		startServiceAccounts,
 	].map((start) => start(whole));
 	return {

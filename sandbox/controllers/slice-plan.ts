@@ -303,7 +303,7 @@ function identity({ addresses, hostname, targetRef }: Endpoint): string {
 }
 
 /** Ports in no particular order. */
-function portKey(ports: readonly EndpointPort[]): string {
+export function portKey(ports: readonly EndpointPort[]): string {
 	return ports
 		.map(({ name = "", protocol = "TCP", port, appProtocol }) =>
 			JSON.stringify([name, protocol, port, appProtocol]),

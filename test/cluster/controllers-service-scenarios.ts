@@ -236,7 +236,10 @@ export const serviceScenarios: Scenario[] = [
 			await worlds.do((world) =>
 				world.patchPod(2, { metadata: { labels: { app: "none" } } }),
 			);
-			await worlds.agree((seen) => count(seen, "ready") === 2);
+			await worlds.agree(
+				// The Endpoints that stay have nobody who keeps them now: they are mirrored.
+				(seen) => count(seen, "ready") === 4 && seen.slices.length === 2,
+			);
 		},
 	],
 	[
@@ -297,6 +300,53 @@ export const serviceScenarios: Scenario[] = [
 			});
 			await runPods(worlds, pod("a"));
 			await worlds.agree((seen) => endpointsIn(seen).length === 2);
+		},
+	],
+	[
+		"Endpoints that people write for a Service without a selector are mirrored",
+		async (worlds) => {
+			const ports = [{ name: "http", port: 8080 }];
+			await worlds.do(async (world) => {
+				await world.create("services", service({ selector: undefined }));
+				await world.create("endpoints", {
+					metadata: {
+						name: "web",
+						labels: { team: "a" },
+						annotations: { note: "b" },
+					},
+					subsets: [
+						{
+							addresses: [{ ip: "10.9.9.1", hostname: "one" }],
+							notReadyAddresses: [{ ip: "10.9.9.2" }, { ip: "fd00::9" }],
+							ports,
+						},
+					],
+				});
+			});
+			await worlds.agree((seen) => endpointsIn(seen).length === 3);
+			await worlds.do((world) =>
+				world.patch("endpoints", "web", {
+					metadata: { labels: { team: "c" } },
+					subsets: [{ addresses: [{ ip: "10.9.9.3" }], ports }],
+				}),
+			);
+			await worlds.agree((seen) => endpointsIn(seen).length === 1);
+			const skip = (value: string | null) =>
+				worlds.do((world) =>
+					world.patch("endpoints", "web", {
+						metadata: {
+							labels: { "endpointslice.kubernetes.io/skip-mirror": value },
+						},
+					}),
+				);
+			await skip("true");
+			await worlds.agree((seen) => endpointsIn(seen).length === 0);
+			await skip(null);
+			await worlds.agree((seen) => endpointsIn(seen).length === 1);
+			await worlds.do((world) => world.delete("services", "web"));
+			await worlds.agree(
+				({ slices, endpoints }) => slices.length + endpoints.length === 0,
+			);
 		},
 	],
 	[

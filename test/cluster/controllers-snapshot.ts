@@ -2,7 +2,6 @@ type Json = Record<string, unknown>;
 
 interface Meta {
 	name: string;
-	generateName?: string;
 	labels?: Record<string, string>;
 	annotations?: Record<string, string>;
 	deletionTimestamp?: string;
@@ -103,7 +102,6 @@ function facts(objects: Objects) {
 		slices: sorted(
 			objects.endpointSlices.map(
 				({ metadata, addressType, endpoints, ports }) => ({
-					madeFrom: metadata.generateName,
 					labels: metadata.labels,
 					owners: metadata.ownerReferences,
 					addressType,

@@ -92,7 +92,7 @@ export class TwoWorlds {
 				expect(ours).toEqual(real);
 				expect(seen.map((each) => each && holds(each))).toEqual([true, true]);
 			},
-			8_000,
+			30_000,
 		);
 		return real as Snapshot;
 	}

@@ -7,6 +7,7 @@ import {
 	startApiServer,
 } from "../../sandbox/apiserver/start.ts";
 import { startDeployments } from "../../sandbox/controllers/deployments.ts";
+import { startEndpointMirroring } from "../../sandbox/controllers/endpoint-mirroring.ts";
 import { startEndpointSlices } from "../../sandbox/controllers/endpoint-slices.ts";
 import { startEndpoints } from "../../sandbox/controllers/endpoints.ts";
 import { addIndexes } from "../../sandbox/controllers/indexes.ts";
@@ -40,10 +41,8 @@ beforeAll(async () => {
 	real = await startCluster({
 		dualStack: true,
 		controllerManager: true,
-		controllerManagerArgs: [
-			// Nobody sends heartbeats for the nodes; and the sandbox makes no slices of Endpoints that people write.
-			"--controllers=*,-node-lifecycle-controller,-endpointslice-mirroring-controller",
-		],
+		// Nobody sends heartbeats for the nodes.
+		controllerManagerArgs: ["--controllers=*,-node-lifecycle-controller"],
 		apiServerArgs: ["--disable-admission-plugins=TaintNodesByCondition"],
 	});
 	ours = await startApiServer({
@@ -71,6 +70,7 @@ beforeAll(async () => {
 		startDeployments(whole),
 		startEndpointSlices(whole),
 		startEndpoints(whole),
+		startEndpointMirroring(whole),
 		startServiceAccounts({ ...whole, rootCa: ours.ca }),
 	];
 	const onReal = endpoint(real.server, real.ca, real.adminToken);
@@ -84,7 +84,7 @@ beforeAll(async () => {
 					labels: { "topology.kubernetes.io/zone": `zone-of-${name}` },
 				},
 			});
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
 	for (const loop of loops) await loop.stop();
@@ -103,7 +103,7 @@ test.each(scenarios.map(([name], index) => [name, index] as const))(
 		await worlds.open();
 		await scenario[1](worlds);
 	},
-	60_000,
+	120_000,
 );
 
 test("the controllers complained of nothing", () => {
