@@ -63,7 +63,7 @@ const varying: [RegExp, string][] = [
 	[/\b172\.30\.1\.\d+\b/g, "NODE-IP"],
 	[/\bnode-\d+\b/g, "node-N"],
 	[new RegExp(`-[${alphanums}]{6,10}-[${alphanums}]{5}\\b`, "g"), "-POD"],
-	[new RegExp(`-[${alphanums}]{8,10}\\b`, "g"), "-HASH"],
+	[new RegExp(`-(?:[${alphanums}]{5}|[${alphanums}]{8,10})\\b`, "g"), "-HASH"],
 	[/\b3[0-2]\d{3}\b/g, "NODE-PORT"],
 	[/\b\d+(?:\.\d+)?(?:ms|s|m\d+s|m)\b/g, "AGE"],
 	[/\b127\.0\.0\.1:\d+\b/g, "LOOPBACK"],
