@@ -7,10 +7,10 @@ import type {
 import type { NetworkNamespace } from "../namespaces.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink.ts";
 import { forgetStaleClients, forgetStaleFlows } from "./leftovers.ts";
+import type { Step } from "./objects.ts";
 import { Table } from "./table.ts";
 import { commit, commitInParts, readGeneration } from "./transaction.ts";
 import { TableWatch } from "./watch.ts";
-import type { Step } from "./objects.ts";
 
 export interface NftablesOptions {
 	/** The name of our table, one in each family. Default `fairlead`. */
@@ -38,8 +38,13 @@ export class NftablesBackend implements RulesBackend {
 			NETLINK_NETFILTER,
 			socketOptions,
 		);
-		const { portId } = readGeneration(this.#socket);
-		this.#watch = new TableWatch(namespace, table, portId);
+		try {
+			const { portId } = readGeneration(this.#socket);
+			this.#watch = new TableWatch(namespace, table, portId);
+		} catch (error) {
+			this.#socket.close();
+			throw error;
+		}
 		this.#watch.note("nothing has been written yet");
 		this.#tables = (["IPv4", "IPv6"] as const).map(
 			(family) => new Table({ family, name: table }),
@@ -70,8 +75,14 @@ export class NftablesBackend implements RulesBackend {
 				`cannot change the rules: ${drift}`,
 				{ reason: "Drift" },
 			);
-		const steps = this.#tables.flatMap((table) => table.change(change));
-		if (steps.length > 0) this.#write(steps);
+		try {
+			const steps = this.#tables.flatMap((table) => table.change(change));
+			if (steps.length > 0) this.#write(steps);
+		} catch (error) {
+			// The tables have taken note of what is not so now.
+			this.#watch.note("a change was refused");
+			throw error;
+		}
 		this.#forgetStale(change.frontends);
 	}
 
@@ -86,6 +97,7 @@ export class NftablesBackend implements RulesBackend {
 		return this.#watch.heard();
 	}
 
+	/** Connections that are translated end with the namespace's last nat chain: the kernel translates for nobody else. */
 	remove(): void {
 		this.#rewrite(this.#tables.flatMap((table) => table.drop()));
 		this.#watch.note("the rules were removed");
@@ -97,13 +109,8 @@ export class NftablesBackend implements RulesBackend {
 	}
 
 	#write(steps: readonly Step[]): void {
-		if (sizeOf(steps) > QUIET_BYTES) return this.#rewrite(steps);
-		try {
-			commit(this.#socket, steps);
-		} catch (error) {
-			this.#watch.note("a change was refused");
-			throw error;
-		}
+		if (sizeOf(steps) > QUIET_BYTES) this.#rewrite(steps);
+		else commit(this.#socket, steps);
 	}
 
 	/** Without being told of every element we write, and sure all the same that nobody else's transaction came between. */
