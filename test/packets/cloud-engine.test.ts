@@ -61,6 +61,7 @@ beforeEach(() => {
 		ranges: ["203.0.113.0/24"],
 		// A check every 30 ms.
 		msPerSecond: 10,
+		drainMs: 300,
 		changed: tell,
 		counted: tell,
 	});
@@ -253,6 +254,35 @@ test("a node that fails its check gets no new connections, keeps those it has, a
 	}
 	await serve(nodes[0] as NodeNetwork, echo);
 	await until(healthy(2));
+});
+
+test("a connection to a node that is taken away goes on for a while, and is then cut", async () => {
+	await Promise.all(
+		nodes.map((node) =>
+			serve(node, (socket) => {
+				socket.write(node.name);
+				socket.pipe(socket);
+			}),
+		),
+	);
+	engine.set(balancer([service()]));
+	await until(healthy(2));
+	const client = engine.dial(address, 80);
+	const failed = new Promise<NodeJS.ErrnoException>((resolve) =>
+		client.once("error", resolve),
+	);
+	const name = String((await once(client, "data"))[0]);
+	const all = balancer([service()]);
+	engine.set({
+		...all,
+		targets: all.targets.filter(({ key }) => key !== name),
+	});
+	client.write("still here");
+	expect(String((await once(client, "data"))[0])).toBe("still here");
+	// Who says nothing does not learn that nobody listens any more.
+	const talking = setInterval(() => client.write("?"), 20);
+	expect((await failed).code).toBe("ECONNRESET");
+	clearInterval(talking);
 });
 
 test("a listener without a healthy node refuses", async () => {
