@@ -116,17 +116,39 @@ class Writer {
 		const folded = foldName(name);
 		this.room(257);
 		if (compress && this.#pointTo(folded)) return;
-		const labels = labelsOf(name);
+		if (name.includes("\\") || name === ".")
+			return this.#escapedName(name, folded, compress);
+		if (name.length + 2 > 255) throw new RangeError(`${name} is too long`);
+		for (let start = 0; start < name.length; ) {
+			const dot = name.indexOf(".", start);
+			const end = dot < 0 ? name.length : dot;
+			if (start > 0 && this.#knows(folded.slice(start), compress)) return;
+			if (start === 0) this.#knows(folded, false);
+			if (end === start || end - start > 63)
+				throw new RangeError(`${name} has a label of ${end - start} bytes`);
+			this.byte(end - start);
+			for (let at = start; at < end; at++) this.byte(name.charCodeAt(at));
+			start = end + 1;
+		}
+		this.byte(0);
+	}
+
+	#escapedName(name: string, folded: string, compress: boolean): void {
 		const texts = splitName(folded);
-		for (const [index, label] of labels.entries()) {
-			const rest = index === 0 ? folded : texts.slice(index).join(".");
-			if (compress && this.#pointTo(rest)) return;
-			if (this.at <= farthestPointer && !this.#names.has(rest))
-				this.#names.set(rest, this.at);
+		for (const [index, label] of labelsOf(name).entries()) {
+			if (this.#knows(texts.slice(index).join("."), compress)) return;
 			this.byte(label.length);
 			this.raw(label);
 		}
 		this.byte(0);
+	}
+
+	/** Points to what is known, if it may; else notes where it is being written. */
+	#knows(rest: string, compress: boolean): boolean {
+		if (compress && this.#pointTo(rest)) return true;
+		if (this.at <= farthestPointer && !this.#names.has(rest))
+			this.#names.set(rest, this.at);
+		return false;
 	}
 
 	#pointTo(name: string): boolean {

@@ -1,7 +1,8 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 
 export interface DnsMetrics {
-	responses: Counter<"transport" | "rcode">;
+	/** Counts a response; read when Prometheus asks, for a counter's own labels cost more than an answer. */
+	responded(transport: "udp" | "tcp", rcode: string): void;
 	dropped: Counter<"reason">;
 	forwards: Counter<"outcome">;
 	/** Read when Prometheus asks. */
@@ -36,13 +37,27 @@ export function dnsMetrics(registry: Registry): DnsMetrics {
 	gauge("fairlead_dns_connections", "TCP connections open now.", (from) =>
 		from.connections(),
 	);
+	const responses = {
+		udp: new Map<string, number>(),
+		tcp: new Map<string, number>(),
+	};
+	new Counter({
+		name: "fairlead_dns_responses_total",
+		help: "Queries answered, by transport and response code.",
+		labelNames: ["transport", "rcode"],
+		registers,
+		collect() {
+			this.reset();
+			for (const [transport, counts] of Object.entries(responses))
+				for (const [rcode, count] of counts)
+					this.inc({ transport, rcode }, count);
+		},
+	});
 	return {
-		responses: new Counter({
-			name: "fairlead_dns_responses_total",
-			help: "Queries answered, by transport and response code.",
-			labelNames: ["transport", "rcode"],
-			registers,
-		}),
+		responded(transport, rcode) {
+			const counts = responses[transport];
+			counts.set(rcode, (counts.get(rcode) ?? 0) + 1);
+		},
 		dropped: new Counter({
 			name: "fairlead_dns_dropped_total",
 			help: "Packets and connections that got no answer, by reason.",

@@ -25,19 +25,18 @@ export function readName(
 	bytes: Uint8Array,
 	offset: number,
 ): { name: string; end: number } {
-	let text = "";
+	// Labels with a dot between, as bytes: most names need no escape, and text is dear to make byte by byte.
+	const joined = Buffer.allocUnsafe(longestName);
+	let used = 0;
+	let escaped: string[] | undefined;
 	let end = -1;
-	let length = 1;
 	let at = offset;
 	let floor = offset;
 	for (;;) {
 		const size = bytes[at];
 		if (size === undefined)
 			throw new MalformedMessage("a name runs over the end");
-		if (size === 0) {
-			if (end < 0) end = at + 1;
-			return { name: text === "" ? "." : text, end };
-		}
+		if (size === 0) break;
 		if (size >= 0xc0) {
 			const low = bytes[at + 1];
 			if (low === undefined)
@@ -55,13 +54,36 @@ export function readName(
 		const next = at + 1 + size;
 		if (next > bytes.length)
 			throw new MalformedMessage("a label runs over the end");
-		length += size + 1;
-		if (length > longestName) throw new MalformedMessage("a name is too long");
-		if (text !== "") text += ".";
-		for (let byte = at + 1; byte < next; byte++)
-			text += characters[bytes[byte] as number] as string;
-		at = next;
+		// Two more than the text: the first length and the zero at the end.
+		if (used + size + (used > 0 ? 1 : 0) + 2 > longestName)
+			throw new MalformedMessage("a name is too long");
+		if (used > 0) joined[used++] = dot;
+		const start = used;
+		for (at++; at < next; at++) {
+			const byte = bytes[at] as number;
+			if (!isPlain[byte]) escaped ??= labelsUpTo(joined, start);
+			joined[used++] = byte;
+		}
+		escaped?.push(labelText(joined, start, used));
 	}
+	if (end < 0) end = at + 1;
+	if (used === 0) return { name: ".", end };
+	return {
+		name: escaped?.join(".") ?? joined.toString("latin1", 0, used),
+		end,
+	};
+}
+
+/** Labels before the one at `start`, none of which needed an escape. */
+function labelsUpTo(joined: Buffer, start: number): string[] {
+	return start === 0 ? [] : joined.toString("latin1", 0, start - 1).split(".");
+}
+
+function labelText(joined: Buffer, start: number, end: number): string {
+	let text = "";
+	for (let at = start; at < end; at++)
+		text += characters[joined[at] as number] as string;
+	return text;
 }
 
 /** Labels of a name as bytes. Throws a RangeError when it is no name: too long, or with an empty label. */
@@ -109,6 +131,9 @@ const characters = Array.from({ length: 256 }, (_, byte) => {
 		? character
 		: `\\${byte.toString().padStart(3, "0")}`;
 });
+
+const isPlain = characters.map((character) => character.length === 1);
+const dot = ".".charCodeAt(0);
 
 function labelBytes(label: string): Uint8Array {
 	const bytes = new Uint8Array(label.length);

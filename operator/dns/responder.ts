@@ -16,7 +16,7 @@ export interface ResponderOptions {
 	random: () => number;
 	/** False while the zones are not complete: their names are then answered with SERVFAIL. */
 	isComplete: () => boolean;
-	metrics: Pick<DnsMetrics, "responses" | "dropped">;
+	metrics: Pick<DnsMetrics, "responded" | "dropped">;
 }
 
 /** The bytes to send back; undefined when nothing may be said. */
@@ -85,7 +85,7 @@ export function createResponder(options: ResponderOptions): Respond {
 
 		function count(rcode: number): void {
 			const name = rcodeNames.get(rcode) ?? String(rcode);
-			metrics.responses.inc({ transport, rcode: name });
+			metrics.responded(transport, name);
 		}
 
 		function send(
