@@ -25,6 +25,21 @@ export class PodNotes {
 		this.#host.event(this.#pod(), { type: "Warning", reason, action, note });
 	}
 
+	/** What a container runs is known; that the sandbox has no volumes is said where one is asked for. */
+	found({ name, volumeMounts = [] }: Container, note: string): void {
+		this.tell("Pulled", "Pulling", note);
+		for (const { mountPath } of volumeMounts)
+			this.warn(
+				"FailedMount",
+				`the sandbox has no volumes: container ${name} starts without ${mountPath}`,
+			);
+	}
+
+	started({ name }: Container): void {
+		this.tell("Created", "Creating", `Created container: ${name}`);
+		this.tell("Started", "Starting", `Started container ${name}`);
+	}
+
 	/** A container cannot be made. */
 	refused(container: Container, refusal: Refusal): void {
 		for (const facts of refusalEvents(container, refusal))

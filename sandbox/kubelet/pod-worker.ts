@@ -50,6 +50,8 @@ export interface WorkerHost {
 
 /** The pause after a start that failed before there was a process (kubelet's backOffPeriod). */
 const retryMs = 10_000;
+/** No timer can be longer than 24 days. */
+const longestSleepMs = 86_400_000;
 
 /** Runs one pod: does what `nextStep` says and keeps note of what came of it. */
 export class PodWorker {
@@ -126,7 +128,10 @@ export class PodWorker {
 			this.#over = over;
 			if (actions.length === 0) {
 				if (wakeAt !== undefined)
-					this.#cancel = clock.after(wakeAt - now, () => this.step());
+					this.#cancel = clock.after(
+						Math.min(wakeAt - now, longestSleepMs),
+						() => this.step(),
+					);
 				break;
 			}
 			for (const action of actions) this.#do(action);
@@ -229,12 +234,7 @@ export class PodWorker {
 			command = program.command;
 			const { workingDir: cwd } = container;
 			surroundings = { env, files, ...(cwd && { cwd }) };
-			this.#notes.tell("Pulled", "Pulling", program.note);
-			for (const { mountPath } of container.volumeMounts ?? [])
-				this.#notes.warn(
-					"FailedMount",
-					`the sandbox has no volumes: container ${container.name} starts without ${mountPath}`,
-				);
+			this.#notes.found(container, program.note);
 		} catch (error) {
 			const expected = error instanceof ContainerConfigError;
 			if (!expected)
@@ -271,16 +271,7 @@ export class PodWorker {
 			started: container.startupProbe === undefined,
 			ready: container.readinessProbe === undefined,
 		};
-		this.#notes.tell(
-			"Created",
-			"Creating",
-			`Created container: ${container.name}`,
-		);
-		this.#notes.tell(
-			"Started",
-			"Starting",
-			`Started container ${container.name}`,
-		);
+		this.#notes.started(container);
 		this.#watch(container, started, known);
 		void started.ended.then((end) => this.#ended(started, known, end));
 	}

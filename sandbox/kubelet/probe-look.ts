@@ -23,7 +23,7 @@ export interface ProbeTarget {
 
 /** Looks once (pkg/probe); never rejects. */
 export async function look(probe: Probe, target: ProbeTarget): Promise<Look> {
-	const timeoutMs = (probe.timeoutSeconds ?? 1) * 1000;
+	const timeoutMs = Math.min(probe.timeoutSeconds || 1, 1_000_000) * 1000;
 	const late = new AbortController();
 	const cancel = target.clock.after(timeoutMs, () => late.abort());
 	try {

@@ -24,9 +24,7 @@ export function tallied(
 	probe: Pick<Probe, "successThreshold" | "failureThreshold">,
 ): ProbeTally {
 	const run = before.last === ok ? before.run + 1 : 1;
-	const enough = ok
-		? (probe.successThreshold ?? 1)
-		: (probe.failureThreshold ?? 3);
+	const enough = ok ? probe.successThreshold || 1 : probe.failureThreshold || 3;
 	const verdict = run < enough ? before.verdict : ok ? "success" : "failure";
 	return { verdict, last: ok, run };
 }

@@ -62,6 +62,18 @@ it("waits as long as it is told to before the first look", async () => {
 	expect(looks).toEqual([5, 15]);
 });
 
+it.each([0, -1])(
+	"takes a period of %d seconds for the nearest that makes sense",
+	async (periodSeconds) => {
+		const probe = { periodSeconds, initialDelaySeconds: 1 };
+		const { looks } = await watch("liveness", probe, {
+			okFrom: 0,
+			forSeconds: 12,
+		});
+		expect(looks.slice(0, 2)).toEqual([1, periodSeconds === 0 ? 11 : 2]);
+	},
+);
+
 it("gives a container up when it fails often enough in a row", async () => {
 	const { said } = await watch(
 		"liveness",

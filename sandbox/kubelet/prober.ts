@@ -46,7 +46,7 @@ export class Prober {
 			last: undefined,
 			run: 0,
 		};
-		const delayMs = (probe.initialDelaySeconds ?? 0) * 1000;
+		const delayMs = Math.min(probe.initialDelaySeconds ?? 0, 1_000_000) * 1000;
 		this.#regularFrom = clock.monotonic() + delayMs + this.#periodMs;
 		if (kind === "liveness") this.#regularly(delayMs || this.#periodMs);
 		else this.#early(delayMs, earlyMs);
@@ -58,7 +58,9 @@ export class Prober {
 	}
 
 	get #periodMs(): number {
-		return (this.#options.probe.periodSeconds ?? 10) * 1000;
+		// 0 means the default, as everywhere in a probe; a timer can be no longer than 24 days.
+		const seconds = this.#options.probe.periodSeconds || 10;
+		return Math.min(Math.max(1, seconds), 1_000_000) * 1000;
 	}
 
 	#early(inMs: number, pauseMs: number): void {
