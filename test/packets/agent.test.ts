@@ -179,7 +179,6 @@ describe("a Service", () => {
 		});
 		await reached(service, await cluster.endpoints("web", [pod]));
 		const port = service.spec.healthCheckNodePort ?? 0;
-		console.log(port, incidents);
 		const answers = await Promise.all(
 			cluster.nodes.map((node) =>
 				statusOf(cluster.network.outside, node.address, port),
