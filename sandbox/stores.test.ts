@@ -30,4 +30,4 @@ test("the caches follow the API server and leave out what only tools read", asyn
 	} finally {
 		await cluster.close();
 	}
-});
+}, 30_000);

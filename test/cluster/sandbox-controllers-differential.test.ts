@@ -92,7 +92,7 @@ afterAll(async () => {
 	client.close();
 	await ours.close();
 	await real.stop();
-});
+}, 60_000);
 
 test.each(scenarios.map(([name], index) => [name, index] as const))(
 	"%s",

@@ -41,11 +41,11 @@ beforeAll(async () => {
 		} as object as { metadata: { name: string } });
 	const kubelet = startStandInKubelet(cluster, log);
 	undo.push(() => kubelet.stop());
-});
+}, 60_000);
 
 afterAll(async () => {
 	for (const each of undo.reverse()) await each();
-});
+}, 60_000);
 
 /** What kubectl says; throws when it fails. */
 async function kubectl(command: string): Promise<string> {
