@@ -7,6 +7,8 @@ export interface FieldError {
 	field: string;
 	detail: string;
 	value?: Json;
+	/** The value is not shown: it would be long. */
+	omitValue?: boolean;
 }
 
 const texts = {
@@ -84,7 +86,8 @@ function body(error: FieldError): string {
 		error.type === "FieldValueRequired" ||
 		error.type === "FieldValueForbidden" ||
 		error.type === "FieldValueTooLong" ||
-		error.type === "InternalError"
+		error.type === "InternalError" ||
+		error.omitValue
 			? text
 			: `${text}: ${shown(error.value)}`;
 	return error.detail ? `${withValue}: ${error.detail}` : withValue;

@@ -72,6 +72,8 @@ export interface Kind {
 	/** From and to the form that is stored, where it is not this version's. */
 	fromStored?: (object: JsonObject) => JsonObject;
 	toStored?: (object: JsonObject) => JsonObject;
+	/** What the server says whenever it is asked for objects of the kind. */
+	deprecation?: string;
 	/** For kinds that a CustomResourceDefinition adds. */
 	custom?: { schema: JsonObject };
 }
@@ -87,6 +89,7 @@ type Options = Partial<
 		| "fromStored"
 		| "toStored"
 		| "columns"
+		| "deprecation"
 		| "strategy"
 	>
 > & { clusterScoped?: boolean };
@@ -117,6 +120,7 @@ function kind(
 		strategy: options.strategy ?? {},
 		columns: options.columns ?? columns.nameAndAge,
 		collection: options.collection ?? (group ? `${plural}.${group}` : plural),
+		...(options.deprecation && { deprecation: options.deprecation }),
 		...(options.fromStored && { fromStored: options.fromStored }),
 		...(options.toStored && { toStored: options.toStored }),
 	};
@@ -159,6 +163,8 @@ export function builtInKinds(service: Strategy, crd: Strategy): Kind[] {
 		}),
 		core("endpoints", "Endpoints", {
 			shortNames: ["ep"],
+			deprecation:
+				"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 			columns: columns.endpoints,
 			strategy: endpointsStrategy,
 		}),

@@ -68,6 +68,7 @@ export function populate(
 			},
 			spec: {
 				clusterIP: options.serviceIp,
+				ipFamilyPolicy: "SingleStack",
 				ports: [{ name: "https", port: 443, targetPort: options.port }],
 			},
 		},

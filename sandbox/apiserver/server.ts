@@ -104,6 +104,7 @@ async function route(
 		return sendText(response, 404, "404 page not found\n");
 	}
 	const call = callFor(kind, parsed, query, request, warnings);
+	if (kind.deprecation) warnings.push(kind.deprecation);
 	checkSubresource(kind, parsed);
 	if (parsed.subresource === "log") {
 		const { serveLog } = await import("./pods/log.ts");

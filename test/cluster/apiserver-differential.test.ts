@@ -1,4 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
 import { systemClock } from "../../operator/clock.ts";
 import {
 	type ApiServer,
@@ -11,6 +14,7 @@ import { rows } from "./apiserver-requests.ts";
 
 // The sandbox's API server answers as the real one does: the same requests, the same codes, reasons, messages, objects.
 
+const folder = join(import.meta.dirname, "../../crds");
 let real: Cluster;
 let ours: ApiServer;
 let servers: [real: Endpoint, ours: Endpoint];
@@ -20,9 +24,25 @@ beforeAll(async () => {
 	real = await startCluster({
 		apiServerArgs: ["--disable-admission-plugins=TaintNodesByCondition"],
 	});
+	const crds = ["addresspool", "balancerclass"].map((name) => {
+		const text = readFileSync(join(folder, `${name}.yaml`), "utf8");
+		return parse(text) as object;
+	});
+	const applied = await real.kubectl(["apply", "-f", folder]);
+	const established = await real.kubectl([
+		...["wait", "crd", "--all"],
+		...["--for=condition=Established", "--timeout=30s"],
+	]);
+	if (applied.code !== 0 || established.code !== 0)
+		throw new Error(applied.stderr + established.stderr);
 	ours = await startApiServer({
 		host: "127.0.0.1",
 		port: 0,
+		advertise: {
+			address: "192.0.2.1",
+			port: Number(new URL(real.server).port),
+		},
+		crds,
 		clock: systemClock,
 		random: (bytes) => randomBytes(bytes),
 		log: quietLog(),

@@ -10,6 +10,15 @@ import {
 
 /** Kinds other than Services. */
 export const kindRows: Row[] = [
+	[
+		"the Service kubernetes leads to the API server",
+		get("/api/v1/namespaces/default/services/kubernetes"),
+		get("/api/v1/namespaces/default/endpoints/kubernetes"),
+		get(
+			"/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes",
+		),
+	],
+
 	// Other kinds
 	[
 		"a Deployment is defaulted",

@@ -3,11 +3,11 @@ import { objectAt, stringAt, stringsAt } from "../access.ts";
 import {
 	type FieldError,
 	invalid,
-	notSupported,
 	required,
 	tooLong,
 	tooMany,
 } from "../field-error.ts";
+import { checkRules } from "./validation-rules.ts";
 import { isObject, type Json, type JsonObject } from "../schema/decode.ts";
 
 /** Puts in the defaults of a structural schema, below metadata nothing. */
@@ -39,7 +39,7 @@ export function applyDefaults(schema: JsonObject, value: Json): void {
 export function validateSchema(
 	schema: JsonObject,
 	object: JsonObject,
-	_old: JsonObject | undefined,
+	old: JsonObject | undefined,
 ): FieldError[] {
 	const errors: FieldError[] = [];
 	for (const [name, property] of Object.entries(objectAt(schema, "properties")))
@@ -51,8 +51,24 @@ export function validateSchema(
 			check(property, object[name], name, errors);
 	for (const name of stringsAt(schema, "required"))
 		if (object[name] === undefined) errors.push(required(name));
-	return errors;
+	return errors.some(({ type }) => blocking.has(type))
+		? [...errors, unchecked]
+		: [...errors, ...checkRules(schema, object, old)];
 }
+
+/** What keeps rules from being asked: they may rely on the schema. */
+const blocking = new Set<FieldError["type"]>([
+	"FieldValueNotSupported",
+	"FieldValueRequired",
+	"FieldValueTooLong",
+	"FieldValueTooMany",
+	"FieldValueTypeInvalid",
+]);
+const unchecked = invalid(
+	"<nil>",
+	null,
+	"some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+);
 
 function check(
 	schema: JsonObject,
@@ -75,7 +91,12 @@ function check(
 	}
 	const allowed = schema["enum"];
 	if (Array.isArray(allowed) && !allowed.some((one) => equal(one, value)))
-		errors.push(notSupported(at, value, allowed.map(String)));
+		errors.push({
+			type: "FieldValueNotSupported",
+			field: at,
+			value,
+			detail: `supported values: ${allowed.map((one) => JSON.stringify(one)).join(", ")}`,
+		});
 	if (typeof value === "string") checkString(schema, value, at, errors);
 	if (typeof value === "number") checkNumber(schema, value, at, errors);
 	if (Array.isArray(value)) checkList(schema, value, at, errors);
