@@ -3,7 +3,6 @@ import { execFileSync, fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
 	closeSync,
-	existsSync,
 	mkdtempSync,
 	readdirSync,
 	readFileSync,
@@ -118,13 +117,20 @@ function nameOf(pid: number | string, kind: string): string | undefined {
 }
 
 function descendants(pid: number): number[] {
-	if (!existsSync(`/proc/${pid}`)) return [];
-	const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
-		.trim()
-		.split(" ")
-		.filter((child) => child !== "")
-		.map(Number);
+	const children = childrenOf(pid);
 	return [...children, ...children.flatMap(descendants)];
+}
+
+/** None if the process has ended. */
+function childrenOf(pid: number): number[] {
+	try {
+		return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+			.split(" ")
+			.filter((child) => child !== "")
+			.map(Number);
+	} catch {
+		return [];
+	}
 }
 
 test("the inner process is told what to do and answers on the machine's own port", async () => {
@@ -257,6 +263,39 @@ test("an inner process that does not come up is reported with its own words", as
 		"the namespaces could not be made: unshare: failed to execute /no/such/node: No such file or directory",
 	);
 });
+
+test.each([
+	[
+		"allows no network namespaces",
+		"echo 0 > /proc/sys/user/max_net_namespaces; exec",
+		"this machine allows no net namespaces (sysctl user.max_net_namespaces = 0)",
+	],
+	[
+		"hides part of /proc, as containers do",
+		"mount -t tmpfs none /proc/bus && exec unshare --map-root-user --mount --net",
+		"this machine allows namespaces but not mounts in them, as in most containers (unshare: mount /proc failed: Operation not permitted)",
+	],
+])(
+	"where the machine %s, the step that failed is named",
+	(_how, script, sentence) => {
+		const { status, stderr } = spawnSync(
+			"unshare",
+			[
+				"--map-root-user",
+				"--mount",
+				"sh",
+				"-c",
+				`${script} "$@"`,
+				"sh",
+				process.execPath,
+				new URL("./toy-outside.ts", import.meta.url).pathname,
+			],
+			{ encoding: "utf8" },
+		);
+		expect(stderr).toContain(`FairleadError: ${sentence}\n`);
+		expect(status).toBe(1);
+	},
+);
 
 test("a port that is taken is said so", () => {
 	const { fd, port } = openListener("127.0.0.1", 0);
