@@ -12,6 +12,7 @@ import {
 } from "../../operator/kernel/namespaces.ts";
 import { openRouteSocket } from "../../operator/kernel/rtnetlink.ts";
 import { bindUdpIn, listenIn } from "../../operator/kernel/sockets.ts";
+import { setNetworkSettings } from "../../operator/kernel/sysctl.ts";
 import { createNetwork } from "../../sandbox/network/create-network.ts";
 import type { Network, NodeNetwork } from "../../sandbox/network/network.ts";
 import {
@@ -37,6 +38,8 @@ beforeEach(async () => {
 	folder = mkdtempSync(join(tmpdir(), "fairlead-packets-cloud-"));
 	network = createNetwork({ mode: "netns", outside, folder });
 	cloudNamespace = network.cloud.namespace as NetworkNamespace;
+	// As on machines that use no IPv6.
+	setNetworkSettings(cloudNamespace, { "ipv6/conf/lo/disable_ipv6": 1 });
 	cloud = await testCloud({
 		network: {
 			connect: (target) => network.cloud.connect(target),

@@ -9,6 +9,7 @@ import {
 	carryOut,
 	openRouteSocket,
 } from "../../../operator/kernel/rtnetlink.ts";
+import { setNetworkSettings } from "../../../operator/kernel/sysctl.ts";
 
 /** The addresses that a machine answers for beside its own. Calls are synchronous and may be repeated. */
 export interface HeldAddresses {
@@ -39,6 +40,8 @@ export function loopbackAddresses(
 		type: "unreachable",
 	});
 	try {
+		// Machines that use no IPv6 turn it off for namespaces to come, too.
+		setNetworkSettings(namespace, { "ipv6/conf/lo/disable_ipv6": 0 });
 		carryOut(
 			socket,
 			ranges.map((range) => setRoute(nowhere(range))),
