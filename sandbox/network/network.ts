@@ -36,7 +36,14 @@ export interface NodeNetwork extends Place {
 }
 
 export interface PodNetwork extends Place {
-	/** Starts a process in the pod: its network, and the files at these paths instead of the host's. */
+	/**
+	 * Starts a process in the pod: its network, its hostname (what /etc/hostname says), and the files at these paths instead
+	 * of the host's. The child is the command itself, the first of a process group: signals reach it and its end is its own;
+	 * 127 says that it is not there, 125 that its mounts could not be made.
+	 *
+	 * @throws KernelFailed when `within` has ended; NetworkUnavailable for a file in a folder at the root that this machine
+	 * does not have
+	 */
 	spawn(
 		command: readonly string[],
 		options: {
