@@ -60,6 +60,10 @@ const server = createServer((request, response) => {
 		return healthy && !draining
 			? answer(200, "ok\n")
 			: answer(503, draining ? "shutting down\n" : "failing\n");
+	if (pathname === "/" || pathname === "/slow")
+		console.log(
+			`${request.method} ${request.url} from ${plain(request.socket.remoteAddress)}`,
+		);
 	if (pathname === "/fail") {
 		healthy = !healthy;
 		return answer(200, healthy ? "healthy\n" : "failing\n");
@@ -81,9 +85,6 @@ const server = createServer((request, response) => {
 	if (path) return answer(200, path(searchParams, request));
 	if (pathname !== "/") return answer(404, `no ${pathname} here\n`);
 	if (as === "netexec") return answer(200, `NOW: ${new Date().toISOString()}`);
-	console.log(
-		`${request.method} ${request.url} from ${plain(request.socket.remoteAddress)}`,
-	);
 	answer(200, greeting(request.socket.remoteAddress));
 });
 

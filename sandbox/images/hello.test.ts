@@ -2,6 +2,7 @@ import { jest } from "@jest/globals";
 import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../../test/support/eventually.ts";
 import { publicationOf } from "./publication.ts";
@@ -50,6 +51,15 @@ async function start(env: Record<string, string> = {}): Promise<Hello> {
 	return { child, url: `http://127.0.0.1:${found?.reallyAt.port}`, ended };
 }
 
+/** Resolves when it has written a text, which it has not before. */
+async function says(hello: Hello, text: string): Promise<void> {
+	let said = "";
+	for await (const chunk of hello.child.stdout as Readable) {
+		said += String(chunk);
+		if (said.includes(text)) return;
+	}
+}
+
 const get = async (hello: Hello, path: string, headers = {}) => {
 	const answer = await fetch(hello.url + path, { headers });
 	return `${answer.status} ${await answer.text()}`;
@@ -87,16 +97,21 @@ it("ends with the code it is asked for", async () => {
 	expect(await hello.ended).toBe(3);
 });
 
-it("answers what it took and takes more for a while after SIGTERM, then ends well", async () => {
-	const hello = await start({ HELLO_DRAIN_MS: "300" });
-	const slow = get(hello, "/slow?ms=600");
-	await get(hello, "/");
+it("goes on taking requests for a while after SIGTERM, but is not healthy", async () => {
+	const hello = await start({ HELLO_DRAIN_MS: "60000" });
 	hello.child.kill("SIGTERM");
 	await eventually(
 		() => get(hello, "/healthz"),
 		(answer) => expect(answer).toBe("503 shutting down\n"),
 	);
 	expect(await get(hello, "/hostname")).toBe("200 web\n");
+});
+
+it("answers what it took before it ends", async () => {
+	const hello = await start({ HELLO_DRAIN_MS: "0" });
+	const slow = get(hello, "/slow?ms=300");
+	await says(hello, "GET /slow?ms=300 from 127.0.0.1\n");
+	hello.child.kill("SIGTERM");
 	expect(await slow).toMatch(/^200 hello/);
 	expect(await hello.ended).toBe(0);
 });

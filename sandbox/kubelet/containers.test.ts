@@ -1,5 +1,5 @@
 import { jest } from "@jest/globals";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { resources } from "../../operator/cluster/kube.ts";
@@ -256,13 +256,15 @@ describe("a container", () => {
 	it("is looked at for its startup first, and counts as started then", async () => {
 		await world.kubelet(node);
 		const file = join(folder, "started");
+		const exec = { command: ["test", "-f", file] };
 		await world.run("web", {
-			...sh(`sleep 0.2; touch ${file}; ${patient}`),
-			startupProbe: { exec: { command: ["test", "-f", file] } },
-			livenessProbe: { exec: { command: ["test", "-f", file] } },
+			...sh(patient),
+			startupProbe: { exec, periodSeconds: 1, failureThreshold: 100 },
+			livenessProbe: { exec },
 		});
 		const early = await world.pod("web", runs);
 		expect(main(early)).toMatchObject({ started: false, ready: false });
+		writeFileSync(file, "");
 		expect(main(await world.pod("web", isReady))).toMatchObject({
 			started: true,
 			restartCount: 0,

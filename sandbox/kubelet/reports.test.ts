@@ -3,7 +3,7 @@ import type { KubeClient } from "../../operator/cluster/kube.ts";
 import { resources } from "../../operator/cluster/kube.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import { TestNode } from "./test-node.ts";
-import { isReady, main, patient, runs, sh } from "./test-pods.ts";
+import { isReady, main, patient, sh } from "./test-pods.ts";
 import { TestWorld } from "./test-world.ts";
 
 // Real processes, on a machine that may be busy.
@@ -51,14 +51,16 @@ describe("reports", () => {
 		const link = cuttable();
 		await world.kubelet(node, link.client);
 		await world.run("web", sh(patient));
-		await world.run("job", sh("sleep 0.1; exit 5"), { restartPolicy: "Never" });
-		await world.pod("job", runs);
-		link.cut = true;
-		const ended = new Promise((resolve) =>
-			node.children
-				.find(({ spawnargs }) => spawnargs.includes("sleep 0.1; exit 5"))
-				?.once("exit", resolve),
+		const obedient =
+			"trap 'exit 5' USR1; echo up; while :; do sleep 0.05; done";
+		await world.run("job", sh(obedient), { restartPolicy: "Never" });
+		await world.says("job", "up\n");
+		const child = node.children.find(({ spawnargs }) =>
+			spawnargs.includes(obedient),
 		);
+		link.cut = true;
+		const ended = new Promise((resolve) => child?.once("exit", resolve));
+		child?.kill("SIGUSR1");
 		await ended;
 		await world.delete("web");
 		await world.pod(

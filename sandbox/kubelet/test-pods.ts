@@ -40,5 +40,7 @@ export function lives(pid: number): boolean {
 export const dies = (pid: number) =>
 	eventually(
 		() => lives(pid),
-		(living) => expect(living).toBe(false),
+		(living) => {
+			if (living) throw new Error(`process ${pid} lives`);
+		},
 	);

@@ -20,6 +20,7 @@ import {
 import { bindUdpIn } from "../../operator/kernel/sockets.ts";
 import { isReady, main, patient, sh } from "../../sandbox/kubelet/test-pods.ts";
 import { TestWorld } from "../../sandbox/kubelet/test-world.ts";
+import { eventually } from "../support/eventually.ts";
 import { createNetwork } from "../../sandbox/network/create-network.ts";
 import type {
 	Network,
@@ -282,16 +283,18 @@ test("a pod that is deleted takes everything it started with it, whatever that i
 
 test("a pod that drains loses no request it took", async () => {
 	await world.kubelet(node);
-	await world.run("web", hello, { terminationGracePeriodSeconds: 10 });
-	await world.pod("web", isReady);
-	const slow = get(network.outside, "10.244.1.2", "/slow?ms=800");
-	await world.delete("web");
-	await world.pod(
+	const env = [{ name: "HELLO_DRAIN_MS", value: "3000" }];
+	await world.run(
 		"web",
-		({ metadata }) => metadata.deletionTimestamp !== undefined,
+		{ ...hello, env },
+		{ terminationGracePeriodSeconds: 20 },
 	);
-	expect(await get(network.outside, "10.244.1.2", "/healthz")).toBe(
-		"shutting down\n",
+	await world.pod("web", isReady);
+	const slow = get(network.outside, "10.244.1.2", "/slow?ms=3500");
+	await world.delete("web");
+	await eventually(
+		() => get(network.outside, "10.244.1.2", "/healthz"),
+		(answer) => expect(answer).toBe("shutting down\n"),
 	);
 	expect(await slow).toMatch(/^hello from web/);
 	await world.gone("web");
