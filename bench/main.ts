@@ -22,6 +22,7 @@ const benches: Record<
 	() => Promise<{ bench: (options: BenchOptions) => Promise<BenchResult> }>
 > = {
 	controller: () => import("./controller.ts"),
+	dns: () => import("./dns.ts"),
 	sandbox: () => import("./sandbox.ts"),
 };
 

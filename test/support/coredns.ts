@@ -10,6 +10,7 @@ import { query } from "./dns-messages.ts";
 
 /** A running CoreDNS; `stop` rejects when it had died by itself. */
 export interface CoreDns {
+	pid: number;
 	address: SocketAddress;
 	stop(): Promise<void>;
 }
@@ -34,8 +35,9 @@ export async function startCoreDns(
 		config,
 		`.:${address.port} {\n\tbind 127.0.0.1\n\terrors\n${block.replaceAll("{folder}", folder)}\n}\n`,
 	);
+	let pid: number;
 	try {
-		await processes.start("coredns", command, ["-conf", config], () =>
+		pid = await processes.start("coredns", command, ["-conf", config], () =>
 			missing(address),
 		);
 	} catch (error) {
@@ -43,6 +45,7 @@ export async function startCoreDns(
 		throw error;
 	}
 	return {
+		pid,
 		address,
 		async stop() {
 			const deaths = [...processes.deaths].map(([, how]) => how);
