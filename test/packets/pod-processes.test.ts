@@ -1,7 +1,13 @@
 import { jest } from "@jest/globals";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+	existsSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -195,6 +201,7 @@ test("removing a pod ends everything that was ever started in it", async () => {
 	await network.close();
 	for (const pid of inside.trim().split(" "))
 		expect(existsSync(`/proc/${pid}`)).toBe(false);
+	expect(readdirSync(folder)).toEqual([]);
 });
 
 test("orphans are buried", async () => {

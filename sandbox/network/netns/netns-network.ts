@@ -65,6 +65,8 @@ export class NetnsNetwork implements Network {
 	readonly #folder: string;
 	readonly #switch: Switch;
 	readonly #nodes = new Map<number, { node: NetnsNode; machine: Machine }>();
+	/** Ends of removed nodes. */
+	readonly #leaving = new Set<Promise<unknown>>();
 	#closed = false;
 
 	/** @throws NetworkUnavailable if `outside` has addresses already; KernelDenied, KernelUnsupported, KernelFailed */
@@ -133,8 +135,10 @@ export class NetnsNetwork implements Network {
 			FIRST_NODE_LINK + number,
 			nodeAddress(number),
 		);
-		const node = new NetnsNode(number, machine, this.#folder, () => {
+		const node = new NetnsNode(number, machine, this.#folder, (ended) => {
 			this.#nodes.delete(number);
+			this.#leaving.add(ended);
+			void ended.then(() => this.#leaving.delete(ended));
 			if (this.#closed) return;
 			for (const { routes, link } of this.#routers())
 				carryOut(routes, [removeRoute(wayToPods(number, link))]);
@@ -157,7 +161,10 @@ export class NetnsNetwork implements Network {
 			carryOut(this.#switch.routes, [deleteLinkGroup(MACHINES)]);
 			this.cloud.close();
 		}
-		await Promise.all([...this.#nodes.values()].map(({ node }) => node.end()));
+		await Promise.all([
+			...[...this.#nodes.values()].map(({ node }) => node.end()),
+			...this.#leaving,
+		]);
 		this.#switch.routes.close();
 	}
 

@@ -32,8 +32,9 @@ export class NetnsNode implements NodeNetwork {
 	readonly #machine: Machine;
 	readonly #folder: string;
 	readonly #addresses: AddressPool;
+	/** Those too whose processes are about to end. */
 	readonly #pods = new Set<NetnsPod>();
-	readonly #onRemove: () => void;
+	readonly #onRemove: (ended: Promise<unknown>) => void;
 	#podsMade = 0;
 	#removed = false;
 
@@ -42,7 +43,7 @@ export class NetnsNode implements NodeNetwork {
 		number: number,
 		machine: Machine,
 		folder: string,
-		onRemove: () => void,
+		onRemove: (ended: Promise<unknown>) => void,
 	) {
 		this.name = `node-${number}`;
 		this.podCidr = podCidr(number);
@@ -82,6 +83,7 @@ export class NetnsNode implements NodeNetwork {
 					this.address,
 					this.namespace,
 					new PodProcesses(this.namespace, folder),
+					() => {},
 					() => this.#pods.delete(pod),
 				)
 			: this.#addOwnNetwork(id, folder);
@@ -98,7 +100,7 @@ export class NetnsNode implements NodeNetwork {
 		const ended = Promise.all([...this.#pods].map((pod) => pod.end()));
 		if (!this.#removed) {
 			this.#removed = true;
-			this.#onRemove();
+			this.#onRemove(ended);
 			this.#machine.close();
 		}
 		return ended;
@@ -130,7 +132,6 @@ export class NetnsNode implements NodeNetwork {
 			namespace,
 			new PodProcesses(namespace, folder),
 			() => {
-				this.#pods.delete(pod);
 				namespace.close();
 				if (!this.#removed)
 					carryOut(routes, [
@@ -139,6 +140,7 @@ export class NetnsNode implements NodeNetwork {
 					]);
 				this.#addresses.giveBack(address);
 			},
+			() => this.#pods.delete(pod),
 		);
 		return pod;
 	}

@@ -11,19 +11,22 @@ export class NetnsPod implements PodNetwork {
 	readonly namespace: NetworkNamespace;
 	readonly #processes: PodProcesses;
 	readonly #detach: () => void;
+	readonly #onEnded: () => void;
 	#ended: Promise<void> | undefined;
 
-	/** `detach` takes its network away. */
+	/** `detach` takes its network away; `onEnded` is called when all its processes are gone. */
 	constructor(
 		address: string,
 		namespace: NetworkNamespace,
 		processes: PodProcesses,
 		detach: () => void,
+		onEnded: () => void,
 	) {
 		this.address = address;
 		this.namespace = namespace;
 		this.#processes = processes;
 		this.#detach = detach;
+		this.#onEnded = onEnded;
 	}
 
 	connect(target: { host: string; port: number }): Socket {
@@ -44,7 +47,7 @@ export class NetnsPod implements PodNetwork {
 	/** As `remove`; resolves when all its processes are gone. */
 	end(): Promise<void> {
 		if (!this.#ended) {
-			this.#ended = this.#processes.close();
+			this.#ended = this.#processes.close().then(this.#onEnded);
 			this.#detach();
 		}
 		return this.#ended;

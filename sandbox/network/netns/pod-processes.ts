@@ -3,7 +3,7 @@ import {
 	type StdioOptions,
 	spawn,
 } from "node:child_process";
-import { closeSync } from "node:fs";
+import { closeSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FairleadError } from "../../../operator/errors.ts";
 import { failure, libc } from "../../../operator/kernel/libc.ts";
@@ -69,17 +69,18 @@ export class PodProcesses {
 		this.#shared = undefined;
 		const { first } = shared;
 		shared.close();
-		if (first.exitCode !== null || first.signalCode !== null) return;
-		const gone = new Promise((resolve) => first.once("exit", resolve));
-		first.kill("SIGKILL");
-		await gone;
+		if (!hasEnded(first)) {
+			const gone = new Promise((resolve) => first.once("exit", resolve));
+			first.kill("SIGKILL");
+			await gone;
+		}
+		rmSync(this.#folder, { recursive: true, force: true });
 	}
 
 	/** Made with the first container, whose hostname becomes the pod's; again if the first process was killed. */
 	#namespaces({ files }: SpawnOptions): ProcessNamespaces {
 		const now = this.#shared;
-		if (now?.first.exitCode === null && now.first.signalCode === null)
-			return now;
+		if (now && !hasEnded(now.first)) return now;
 		now?.close();
 		const hostname = files["/etc/hostname"]?.trim() || "pod";
 		this.#shared = this.#network.run(() =>
@@ -169,6 +170,10 @@ export class PodProcesses {
 			),
 		);
 	}
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+	return exitCode !== null || signalCode !== null;
 }
 
 function pipe(): [number, number] {
