@@ -216,14 +216,15 @@ test("a container that ends is started again, and what it wrote before is kept",
 
 test("a container that lives but does not say so is stopped and started again", async () => {
 	await world.kubelet(node);
-	const livenessProbe = { ...hello.readinessProbe };
-	await world.run("web", { ...hello, livenessProbe });
+	const probe = { ...hello.readinessProbe, timeoutSeconds: 20 };
+	await world.run("web", {
+		...hello,
+		startupProbe: { ...probe, failureThreshold: 100 },
+		livenessProbe: probe,
+	});
 	await world.pod("web", isReady);
 	await get(node, "10.244.1.2", "/fail");
-	const pod = await world.pod(
-		"web",
-		(each) => main(each)?.restartCount === 1 && isReady(each),
-	);
+	const pod = await world.pod("web", (each) => main(each)?.restartCount === 1);
 	expect(main(pod)?.lastState?.terminated).toMatchObject({
 		exitCode: 0,
 		reason: "Completed",
