@@ -4,6 +4,7 @@ import {
 	type ServerResponse,
 	STATUS_CODES,
 } from "node:http";
+import { gzipSync } from "node:zlib";
 import type { PodAccess } from "../kubelet/pod-access.ts";
 import {
 	ApiError,
@@ -330,9 +331,13 @@ function sendJson(
 	warnings: string[],
 	contentType = "application/json",
 ): void {
-	const text = Buffer.from(`${JSON.stringify(object)}\n`);
+	const plain = Buffer.from(`${JSON.stringify(object)}\n`);
+	const zipped = takesGzip(response.req) && plain.length >= zipFrom;
+	const text = zipped ? gzipSync(plain, { level: 1 }) : plain;
 	response.writeHead(code, {
 		"Content-Type": contentType,
+		...(zipped ? { "Content-Encoding": "gzip" } : {}),
+		...(plain.length >= zipFrom ? { Vary: "Accept-Encoding" } : {}),
 		"Content-Length": text.length,
 		"Cache-Control": "no-cache, private",
 		...(warnings.length > 0
@@ -345,6 +350,16 @@ function sendJson(
 		...(code === 429 || code === 504 ? { "Retry-After": "1" } : {}),
 	});
 	response.end(text);
+}
+
+/** Smaller answers are not worth it (defaultGzipThresholdBytes in responsewriters of k8s.io/apiserver). */
+const zipFrom = 128 * 1024;
+
+function takesGzip(request: IncomingMessage): boolean {
+	const accepted = String(request.headers["accept-encoding"] ?? "").split(",");
+	return accepted.some((one) =>
+		/^\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*$).*)?$/.test(one),
+	);
 }
 
 function sendText(response: ServerResponse, code: number, text: string): void {

@@ -334,3 +334,21 @@ test("an event is one object under both its API versions", async () => {
 		reportingComponent: "fairlead",
 	});
 });
+
+test("a large answer is compressed for whoever takes that, a small one for nobody", async () => {
+	const big = "x".repeat(200_000);
+	const maps = "/api/v1/namespaces/default/configmaps";
+	await api.call("POST", maps, { metadata: { name: "big" }, data: { big } });
+	const ask = (encoding: string, path = maps) =>
+		api.call("GET", path, undefined, { "accept-encoding": encoding });
+	const length = async (encoding: string) =>
+		Number((await ask(encoding)).headers["content-length"]);
+	expect(await length("gzip;q=0")).toBeGreaterThan(200_000);
+	expect(await length("identity")).toBeGreaterThan(200_000);
+	expect(await length("deflate, gzip")).toBeLessThan(5_000);
+	const { headers, body } = await ask("gzip", `${maps}/big`);
+	expect(headers).toMatchObject({ "content-encoding": "gzip" });
+	expect(objectAt(body, "data")).toEqual({ big });
+	const small = await ask("gzip", "/api/v1/namespaces/default");
+	expect(small.headers["content-encoding"]).toBeUndefined();
+});

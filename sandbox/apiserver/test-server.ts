@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { request } from "node:https";
+import { gunzipSync } from "node:zlib";
 import type { Clock } from "../../operator/clock.ts";
 import { systemClock } from "../../operator/clock.ts";
 import type { Log } from "../../operator/log.ts";
@@ -110,7 +111,9 @@ export async function startTestServer(
 				const chunks: Buffer[] = [];
 				response.on("data", (chunk: Buffer) => chunks.push(chunk));
 				response.on("end", () => {
-					const text = Buffer.concat(chunks).toString();
+					const bytes = Buffer.concat(chunks);
+					const zipped = response.headers["content-encoding"] === "gzip";
+					const text = (zipped ? gunzipSync(bytes) : bytes).toString();
 					const json = /json/.test(response.headers["content-type"] ?? "");
 					resolve({
 						code: response.statusCode ?? 0,
