@@ -37,7 +37,7 @@ export async function bench({
 }: BenchOptions): Promise<BenchResult> {
 	const services = quick ? 200 : 2_000;
 	const rounds = quick ? 2 : 7;
-	const asked = quick ? 10_000 : 40_000;
+	const asked = quick ? 10_000 : 20_000;
 	const cluster = await startCluster();
 	const client = await clientOf(cluster.kubeconfigPath);
 	try {
