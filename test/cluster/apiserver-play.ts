@@ -155,6 +155,7 @@ function normalizeText(text: string): string {
 				"UID",
 			)
 			.replace(/\b10\.96\.(?!0\.(?:0|77|78|9)\b)\d+\.\d+\b/g, "CLUSTER-IP")
+			.replace(/\bfd00:10:96::(?!7[78]\b)[0-9a-f]+\b/g, "CLUSTER-IP6")
 			.replace(/current: \d+/g, "current: REVISION")
 			.replace(/in record \(\d+\)/g, "in record (REVISION)")
 			.replace(/\bat 20\d\d-\d\d-\d\dT[\d:.]+Z/g, "at TIME")
