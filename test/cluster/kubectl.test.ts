@@ -1,5 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { systemClock } from "../../operator/clock.ts";
 import { createKubeClient } from "../../operator/cluster/client.ts";
 import type { KubeClient } from "../../operator/cluster/kube.ts";
@@ -107,3 +110,89 @@ test.each(rows.map((row, index) => [row[0], index] as const))(
 	},
 	60_000,
 );
+
+test("get -w shows a Service come, get its address, and go", async () => {
+	const [expected, answered] = await Promise.all(
+		sides.map(async ({ kubectl, endpoint: server }) => {
+			const path = "/api/v1/namespaces/default/services";
+			const json = { "content-type": "application/json" };
+			const child = kubectl.start([
+				...["get", "svc", "--watch-only", "--output-watch-events"],
+				...["--no-headers", "-l", "watched"],
+			]);
+			const lines = createInterface({ input: child.stdout as Readable });
+			const next = lines[Symbol.asyncIterator]();
+			const line = async () => {
+				const { value } = (await next.next()) as { value: string };
+				const [event, name, type, , external] = value.split(/ +/);
+				return { event, name, type, external };
+			};
+			// A watch says nothing until something happens: what is created is created again until it is seen.
+			const first = line();
+			let seen = false;
+			void first.then(() => (seen = true));
+			const body = JSON.stringify({
+				metadata: { name: "watched", labels: { watched: "" } },
+				spec: { type: "LoadBalancer", ports: [{ port: 80 }] },
+			});
+			await server.call("POST", path, body, json);
+			while (!seen) {
+				await server.call(
+					"PATCH",
+					`${path}/watched`,
+					JSON.stringify({
+						metadata: { annotations: { at: `${performance.now()}` } },
+					}),
+					{ "content-type": "application/merge-patch+json" },
+				);
+			}
+			await first;
+			await server.call(
+				"PATCH",
+				`${path}/watched/status`,
+				JSON.stringify({
+					status: { loadBalancer: { ingress: [{ ip: "203.0.113.7" }] } },
+				}),
+				{ "content-type": "application/merge-patch+json" },
+			);
+			let shown = await line();
+			while (shown.external === "<pending>") shown = await line();
+			await server.call("DELETE", `${path}/watched`, undefined, {});
+			const gone = await line();
+			child.kill("SIGINT");
+			await once(child, "close");
+			return [shown, gone];
+		}),
+	);
+	expect(answered).toEqual(expected);
+	expect(expected).toEqual([
+		{
+			event: "MODIFIED",
+			name: "watched",
+			type: "LoadBalancer",
+			external: "203.0.113.7",
+		},
+		{
+			event: "DELETED",
+			name: "watched",
+			type: "LoadBalancer",
+			external: "203.0.113.7",
+		},
+	]);
+}, 30_000);
+
+test("the sandbox's kinds, and no others, are listed as a real cluster lists them", async () => {
+	const [theirs = [], mine = []] = await Promise.all(
+		sides.map(async ({ kubectl }) => {
+			const { stdout } = await kubectl.run([
+				...["api-resources", "-o", "wide", "--no-headers"],
+			]);
+			return stdout
+				.trim()
+				.split("\n")
+				.map((line) => line.replace(/ +/g, " ").trim());
+		}),
+	);
+	expect(mine.length).toBeGreaterThan(15);
+	for (const line of mine) expect(theirs).toContain(line);
+});
