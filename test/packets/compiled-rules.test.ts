@@ -148,12 +148,11 @@ async function heardOf(question: Question): Promise<Answer | "silence"> {
 	return heard ?? "silence";
 }
 
-/** Of policy Cluster: who is outside and who is inside then share their endpoints, remembered ones too. */
+/** Remembers its clients. */
 function withAffinity(service: Service): Service {
 	const spec: Service["spec"] = {
 		...service.spec,
 		sessionAffinity: "ClientIP",
-		externalTrafficPolicy: "Cluster",
 	};
 	return { ...service, spec };
 }

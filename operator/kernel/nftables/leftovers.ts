@@ -1,5 +1,9 @@
 import type { IPFamily } from "../../api/core.ts";
-import type { Frontend, ProgramChange } from "../../model/rules/program.ts";
+import type {
+	Backend,
+	Frontend,
+	ProgramChange,
+} from "../../model/rules/program.ts";
 import {
 	deleteFlows,
 	type Flow,
@@ -42,7 +46,7 @@ export function forgetStaleFlows(
 		const began = allEndpoints(before).length === 0;
 		if (!began && !lostEndpoints(before, after)) continue;
 		const key = serviceKey(either).toString("latin1");
-		allowed.set(key, endpointsOf(after));
+		allowed.set(key, dataOf(allEndpoints(after)));
 		if (!after) gone.add(key);
 	}
 	if (allowed.size === 0) return;
@@ -72,10 +76,13 @@ export function forgetStaleClients(
 		if (before?.family !== table.family) continue;
 		if (before.affinitySeconds === undefined) continue;
 		const stays = after?.affinitySeconds !== undefined;
-		if (stays && !lostEndpoints(before, after)) continue;
+		// A client from outside must not go on to where only the cluster's own are sent now.
+		const outside = lost(before.endpoints, after?.endpoints ?? []);
+		if (stays && !outside && !lostEndpoints(before, after)) continue;
+		const now = outside ? after?.endpoints : allEndpoints(after);
 		allowed.set(
 			serviceKey(before).toString("latin1"),
-			endpointsOf(stays ? after : undefined),
+			dataOf((stays && now) || []),
 		);
 	}
 	if (allowed.size === 0) return;
@@ -108,11 +115,9 @@ function forget(
 	}
 }
 
-function endpointsOf(frontend: Frontend | undefined): Set<string> {
+function dataOf(endpoints: readonly Backend[]): Set<string> {
 	return new Set(
-		allEndpoints(frontend).map((endpoint) =>
-			endpointData(endpoint).toString("latin1"),
-		),
+		endpoints.map((endpoint) => endpointData(endpoint).toString("latin1")),
 	);
 }
 
@@ -120,12 +125,12 @@ function lostEndpoints(
 	before: Frontend | undefined,
 	after: Frontend | undefined,
 ): boolean {
-	const now = new Set(
-		allEndpoints(after).map(({ address, port }) => `${address}|${port}`),
-	);
-	return allEndpoints(before).some(
-		({ address, port }) => !now.has(`${address}|${port}`),
-	);
+	return lost(allEndpoints(before), allEndpoints(after));
+}
+
+function lost(before: readonly Backend[], after: readonly Backend[]): boolean {
+	const now = new Set(after.map(({ address, port }) => `${address}|${port}`));
+	return before.some(({ address, port }) => !now.has(`${address}|${port}`));
 }
 
 /** As `serviceKey`. */
