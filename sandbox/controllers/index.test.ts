@@ -2,7 +2,6 @@ import type { Node, Pod } from "../../operator/api/core.ts";
 import type { KubeObject } from "../../operator/api/meta.ts";
 import { systemClock } from "../../operator/clock.ts";
 import type { Event } from "../../operator/cluster/event-object.ts";
-import type { KubeClient } from "../../operator/cluster/kube.ts";
 import { resources } from "../../operator/cluster/kube.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import { eventually } from "../../test/support/eventually.ts";
@@ -12,6 +11,7 @@ import { once, startTestCluster, type TestCluster } from "../test-cluster.ts";
 import { type Controllers, startControllers } from "./index.ts";
 import { isActive, isReady } from "./pod-state.ts";
 import { startStandInKubelet } from "./stand-in-kubelet.ts";
+import { type Watched, watchedClient } from "./watched-client.ts";
 
 // The loops, on the sandbox's own API server. Each test has a namespace of its own.
 
@@ -21,17 +21,15 @@ const patience = 30_000;
 let cluster: TestCluster;
 let controllers: Controllers;
 let kubelet: { stop(): void };
-/** Writes of the controllers, events not counted. */
-let writes: string[] = [];
-/** May replace the answer of a controller's call. */
-let afterCreate: (object: KubeObject) => void = () => {};
-let beforeCreate: (object: KubeObject) => Promise<void> = async () => {};
+/** The controllers' own. */
+let watched: Watched;
 
 beforeAll(async () => {
 	cluster = await startTestCluster(log);
 	const { client, server } = cluster;
+	watched = watchedClient(client);
 	controllers = startControllers({
-		client: watched(client),
+		client: watched.client,
 		clock: systemClock,
 		random: Math.random,
 		log,
@@ -52,34 +50,6 @@ afterAll(async () => {
 	await cluster.close();
 	expect(log.lines.filter(({ level }) => level === "error")).toEqual([]);
 }, patience);
-
-function watched(client: KubeClient): KubeClient {
-	const note = (verb: string, { plural }: { plural: string }, name: string) => {
-		if (plural !== "events") writes.push(`${verb} ${plural} ${name}`);
-	};
-	return {
-		...client,
-		async create(resource, object, options) {
-			note("create", resource, object.metadata.name);
-			await beforeCreate(object);
-			const made = await client.create(resource, object, options);
-			afterCreate(made);
-			return made;
-		},
-		patch(resource, ref, patch, options) {
-			note("patch", resource, ref.name);
-			return client.patch(resource, ref, patch, options);
-		},
-		delete(resource, ref, preconditions, options) {
-			note("delete", resource, ref.name);
-			return client.delete(resource, ref, preconditions, options);
-		},
-		act(resource, ref, body, options) {
-			note(ref.subresource, resource, ref.name);
-			return client.act(resource, ref, body, options);
-		},
-	};
-}
 
 let count = 0;
 
@@ -227,7 +197,7 @@ test(
 	async () => {
 		const namespace = await newNamespace();
 		let lost = 0;
-		afterCreate = ({ metadata, kind }) => {
+		watched.afterCreate = ({ metadata, kind }) => {
 			if (kind !== "Pod" || metadata.namespace !== namespace || lost++ > 1)
 				return;
 			throw new FairleadError("KubeUnreachable", "the answer was lost");
@@ -237,7 +207,7 @@ test(
 			deployment(namespace, 4),
 		);
 		await complete(namespace, 4);
-		afterCreate = () => {};
+		watched.afterCreate = () => {};
 		expect(lost).toBeGreaterThan(2);
 		const deleted = (await eventsOf(namespace)).filter((each) =>
 			each.includes("SuccessfulDelete"),
@@ -253,9 +223,9 @@ test(
 	async () => {
 		const namespace = await newNamespace();
 		const { client, stores } = cluster;
-		beforeCreate = async ({ metadata }) => {
+		watched.beforeCreate = async ({ metadata }) => {
 			if (!metadata.labels?.["pod-template-hash"]) return;
-			beforeCreate = async () => {};
+			watched.beforeCreate = async () => {};
 			const { name } = metadata;
 			const foreign = deployment(namespace, 0, {}, "other").spec;
 			const { selector, template } = foreign;
@@ -347,7 +317,7 @@ test(
 				metadata.namespace === namespace &&
 				subsets?.[0]?.addresses?.length === 2,
 		);
-		writes = [];
+		watched.writes.length = 0;
 		for (const { metadata } of podsIn(namespace))
 			await client.patch(
 				resources.pods,
@@ -367,7 +337,7 @@ test(
 			({ metadata }) =>
 				metadata.namespace === namespace && metadata.name === "later",
 		);
-		expect(writes.toSorted()).toEqual([
+		expect(watched.writes.toSorted()).toEqual([
 			"create endpoints later",
 			expect.stringMatching(/^create endpointslices later-/),
 		]);
