@@ -21,9 +21,7 @@ const patience = 30_000;
 let cluster: TestCluster;
 let controllers: Controllers;
 let kubelet: { stop(): void };
-/** The controllers' own. */
 let watched: Watched;
-
 beforeAll(async () => {
 	cluster = await startTestCluster(log);
 	const { client, server } = cluster;
