@@ -187,14 +187,16 @@ async function start(
 		...(await sampleObjects()),
 	]);
 	const metrics = agentMetrics(new Registry());
-	for (let number = 1; number <= options.nodes; number++)
-		machines.push(
-			await Machine.start({
-				number,
+	undo.push(() => Promise.all(machines.map((machine) => machine.stop())));
+	const kubelets = clientFor("kubelet");
+	const started = await Promise.allSettled(
+		Array.from({ length: options.nodes }, (_, index) =>
+			Machine.start({
+				number: index + 1,
 				network,
 				createServer: (name, address) =>
 					createServerAt(cloudUrl, token, name, address),
-				client: clientFor("kubelet"),
+				client: kubelets,
 				stores,
 				path: options.path,
 				nodeBinary: options.nodeBinary,
@@ -203,8 +205,12 @@ async function start(
 				log,
 				metrics,
 			}),
-		);
-	undo.push(() => Promise.all(machines.map((machine) => machine.stop())));
+		),
+	);
+	for (const each of started)
+		if (each.status === "fulfilled") machines.push(each.value);
+	for (const each of started)
+		if (each.status === "rejected") throw each.reason as Error;
 	if (network instanceof UserspaceNetwork) {
 		network.setBalancers(({ host, port }) => cloud.dial(host, port));
 		for (const { network: node, agent } of machines)

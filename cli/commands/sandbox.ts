@@ -25,6 +25,10 @@ export async function sandbox(
 		stdout(`  kubeconfig  ${running.kubeconfigPath}`);
 		stdout(`  door        socks5h://${running.door}`);
 		stdout("");
+		if (flags.nodes === 0)
+			stdout(
+				"Without nodes every pod stays Pending; the API server and the cloud work. Ctrl-C ends it.",
+			);
 		const ended = stopped(runtime);
 		const over = Promise.race([ended, running.failed]);
 		const address = await Promise.race([running.address, over]);
