@@ -195,14 +195,16 @@ export class TestWorld {
 			{ signal: stop.signal },
 		);
 		try {
+			// Those that are there come first and in no order; after them each as it happens.
+			let complete = false;
 			for await (const batch of stream)
 				for (const event of batch) {
-					if (event.type === "BOOKMARK" || event.type === "ERROR") continue;
-					const { object } = event;
-					if (object.regarding.name !== name) continue;
-					found.set(object.metadata.name, object);
+					if (event.type === "ERROR") throw new Error(event.object.message);
+					if (event.type === "BOOKMARK") complete = true;
+					else if (event.object.regarding.name === name)
+						found.set(event.object.metadata.name, event.object);
 					const all = [...found.values()];
-					if (holds(all)) return all;
+					if (complete && holds(all)) return all;
 				}
 		} finally {
 			stop.abort();
