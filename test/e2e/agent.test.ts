@@ -37,7 +37,9 @@ describe("fairlead agent", () => {
 			({ msg }) => msg === "the agent is running; rules are off",
 		);
 		for (const path of ["livez", "readyz", "metrics"]) {
-			const { status } = await fetch(`http://127.0.0.1:${probes}/${path}`);
+			const { status } = await fetch(
+				`http://127.0.0.1:${String(probes)}/${path}`,
+			);
 			expect(status).toBe(200);
 		}
 		expect((await agent.kill("SIGTERM")).code).toBe(0);
