@@ -1,13 +1,4 @@
-const transform = {
-	"\\.ts$": [
-		"@swc/jest",
-		{
-			jsc: { parser: { syntax: "typescript" }, target: "es2024" },
-			module: { type: "es6" },
-			sourceMaps: "inline",
-		},
-	],
-};
+const transform = { "\\.ts$": "<rootDir>/test/support/strip-types.cjs" };
 
 /** One project per kind of test: what it needs decides where it lives. */
 const project = (displayName, roots, more = {}) => ({
