@@ -45,7 +45,6 @@ const paths = {
 };
 
 const server = createServer((request, response) => {
-	const { pathname, searchParams } = new URL(request.url || "/", "http://pod");
 	const answer = (code, text) =>
 		response
 			.writeHead(code, {
@@ -56,6 +55,9 @@ const server = createServer((request, response) => {
 			.end(text);
 	request.resume();
 	if (as === "serve-hostname") return answer(200, `${pod}`);
+	const url = URL.parse(request.url || "/", "http://pod");
+	if (!url) return answer(400, `${request.url} is no URL\n`);
+	const { pathname, searchParams } = url;
 	if (pathname === "/healthz")
 		return healthy && !draining
 			? answer(200, "ok\n")

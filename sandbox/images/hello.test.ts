@@ -74,6 +74,7 @@ it.each([
 	["/slow?ms=1", "200 hello from web on node-1 (you are 127.0.0.1)\n"],
 	["/slow?ms=-1", "400 ms must be between 0 and 60000\n"],
 	["/nothing", "404 no /nothing here\n"],
+	["//", "400 // is no URL\n"],
 ])("answers %s", async (path, answer) => {
 	expect(await get(await start(), path, { "X-Mine": "yes" })).toBe(answer);
 });
@@ -165,6 +166,7 @@ describe("agnhost", () => {
 	it("serve-hostname says its name whatever it is asked", async () => {
 		const hello = await start({ HELLO_AS: "serve-hostname", PORT: "9376" });
 		expect(await get(hello, "/anything")).toBe("200 web");
+		expect(await get(hello, "//")).toBe("200 web");
 	});
 });
 
