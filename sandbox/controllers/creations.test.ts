@@ -7,7 +7,7 @@ import { FakeKube } from "../../test/support/fake-kube.ts";
 import { quietLog } from "../../test/support/quiet-log.ts";
 import { Creations } from "./creations.ts";
 import { Deletions } from "./deletions.ts";
-import { pod } from "./samples.ts";
+import { pod } from "./test-samples.ts";
 
 const clock = new FakeClock();
 

@@ -1,5 +1,5 @@
 import { subsetsOf, truncated } from "./endpoint-subsets.ts";
-import { pod, service } from "./samples.ts";
+import { pod, service } from "./test-samples.ts";
 
 const placed = (
 	name: string,

@@ -10,8 +10,8 @@ import type { Deployment, ReplicaSet } from "../objects.ts";
 import { once, startTestCluster, type TestCluster } from "../test-cluster.ts";
 import { type Controllers, startControllers } from "./index.ts";
 import { isActive, isReady } from "./pod-state.ts";
-import { startStandInKubelet } from "./stand-in-kubelet.ts";
-import { type Watched, watchedClient } from "./watched-client.ts";
+import { startStandInKubelet } from "./test-stand-in-kubelet.ts";
+import { type Watched, watchedClient } from "./test-watched-client.ts";
 
 // The loops, on the sandbox's own API server. Each test has a namespace of its own.
 

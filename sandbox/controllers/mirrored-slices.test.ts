@@ -1,7 +1,7 @@
 import type { EndpointSlice } from "../../operator/api/core.ts";
 import type { Endpoints, EndpointSubset } from "../objects.ts";
 import { isMirrored, planMirror } from "./mirrored-slices.ts";
-import { service } from "./samples.ts";
+import { service } from "./test-samples.ts";
 
 const source = (
 	subsets: EndpointSubset[],

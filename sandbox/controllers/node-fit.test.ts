@@ -1,5 +1,5 @@
 import { chooseNode, misfit } from "./node-fit.ts";
-import { node, pod } from "./samples.ts";
+import { node, pod } from "./test-samples.ts";
 
 const taint = { key: "team", value: "a", effect: "NoSchedule" };
 const tainted = node("n", { taints: [taint] });

@@ -1,5 +1,5 @@
 import { type Claim, claimOf } from "./ownership.ts";
-import { pod, replicaSet } from "./samples.ts";
+import { pod, replicaSet } from "./test-samples.ts";
 
 const owner = replicaSet(1, 1);
 const leavingOwner = {

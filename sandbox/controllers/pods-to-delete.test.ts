@@ -1,5 +1,5 @@
 import { podsToDelete } from "./pods-to-delete.ts";
-import { pod, start } from "./samples.ts";
+import { pod, start } from "./test-samples.ts";
 
 const now = start + 3_600_000;
 const cost = (value: string) => ({

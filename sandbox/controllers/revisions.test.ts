@@ -4,7 +4,7 @@ import {
 	sameTemplate,
 	templateHash,
 } from "./revisions.ts";
-import { deployment, replicaSet } from "./samples.ts";
+import { deployment, replicaSet } from "./test-samples.ts";
 
 const { template } = deployment().spec;
 

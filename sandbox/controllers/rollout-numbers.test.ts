@@ -4,7 +4,7 @@ import {
 	shareOut,
 	shrinkOld,
 } from "./rollout-numbers.ts";
-import { deployment, replicaSet } from "./samples.ts";
+import { deployment, replicaSet } from "./test-samples.ts";
 
 const rolling = (
 	replicas: number,

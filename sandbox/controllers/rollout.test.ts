@@ -1,6 +1,6 @@
 import type { Deployment, ReplicaSet } from "../objects.ts";
 import { planRollout } from "./rollout.ts";
-import { at, deployment, pod, replicaSet, start } from "./samples.ts";
+import { at, deployment, pod, replicaSet, start } from "./test-samples.ts";
 
 const now = start + 60_000;
 

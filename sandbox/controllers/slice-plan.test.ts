@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import type { EndpointSlice, Pod, Service } from "../../operator/api/core.ts";
-import { node, pod, service } from "./samples.ts";
+import { node, pod, service } from "./test-samples.ts";
 import { planSlices } from "./slice-plan.ts";
 
 const known = new Set(["node-1", "node-2"]);

@@ -1,4 +1,4 @@
-import { at, pod, service } from "./samples.ts";
+import { at, pod, service } from "./test-samples.ts";
 import { TriggerTimes } from "./trigger-times.ts";
 
 test("the time is that of the earliest change since the last look", () => {

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { systemClock } from "../../operator/clock.ts";
 import { resources } from "../../operator/cluster/kube.ts";
 import { startControllers } from "../../sandbox/controllers/index.ts";
-import { startStandInKubelet } from "../../sandbox/controllers/stand-in-kubelet.ts";
+import { startStandInKubelet } from "../../sandbox/controllers/test-stand-in-kubelet.ts";
 import { startTestCluster } from "../../sandbox/test-cluster.ts";
 import { binariesFolder } from "../support/cluster-binaries.ts";
 import { quietLog } from "../support/quiet-log.ts";
