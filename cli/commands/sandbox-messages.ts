@@ -22,7 +22,7 @@ export const insideReport = z.union([
 			dashboard: z.string(),
 			kubeconfigPath: z.string(),
 			door: z.string(),
-			/** File descriptors of its namespaces, for \`sandbox exec\`. */
+			/** File descriptors of its namespaces, for `sandbox exec`. */
 			places: z.record(z.string(), z.int()),
 		}),
 	}),
