@@ -85,6 +85,7 @@ async function main(args: string[]): Promise<number> {
 		);
 		return 2;
 	}
+	if (name === "sandbox" && rest[0] === "exec") return execute(rest.slice(1));
 	if (rest.includes("--help")) {
 		process.stdout.write(
 			`fairlead ${name}: ${command.summary}\n\n${describeFlags(command.flags)}\n${command.more ?? ""}`,
@@ -92,18 +93,28 @@ async function main(args: string[]): Promise<number> {
 		return 0;
 	}
 	try {
-		if (name === "sandbox" && rest[0] === "exec") {
-			const { sandboxExec } = await import("./commands/sandbox-exec.ts");
-			return await sandboxExec(rest.slice(1), processRuntime());
-		}
 		const values = parseFlags(command.flags, rest);
 		await command.run(values as never, processRuntime());
 		return 0;
 	} catch (error) {
-		if (!isFairleadError(error)) throw error;
-		process.stderr.write(`fairlead ${name}: ${error.message}\n`);
-		return error.code === "FlagInvalid" ? 2 : 1;
+		return complain(name, error);
 	}
+}
+
+/** `fairlead sandbox exec`: what stands behind `--` is the command's own, `--help` too. */
+async function execute(args: string[]): Promise<number> {
+	try {
+		const { sandboxExec } = await import("./commands/sandbox-exec.ts");
+		return await sandboxExec(args, processRuntime());
+	} catch (error) {
+		return complain("sandbox exec", error);
+	}
+}
+
+function complain(what: string, error: unknown): number {
+	if (!isFairleadError(error)) throw error;
+	process.stderr.write(`fairlead ${what}: ${error.message}\n`);
+	return error.code === "FlagInvalid" ? 2 : 1;
 }
 
 function usage(): string {

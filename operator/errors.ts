@@ -127,6 +127,10 @@ export const errors = {
 		retryable: false,
 		help: "The message names the step that failed; use --network userspace, or make that step work.",
 	},
+	SandboxEnded: {
+		retryable: false,
+		help: "Its last words stand above; without any it was killed, perhaps for want of memory.",
+	},
 	StoreFull: {
 		retryable: true,
 		help: "The disk of --data is full; free some space, nothing acknowledged was lost.",

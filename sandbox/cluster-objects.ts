@@ -11,6 +11,8 @@ export interface ObjectOf {
 	object: KubeObject;
 }
 
+/** Of the sample Service. */
+export const samplePort = 80;
 export const sampleService = { namespace: "default", name: "hello" };
 /** Of the Service kube-dns: the usual one of 10.96.0.0/16. */
 export const dnsAddress = "10.96.0.10";
@@ -49,6 +51,8 @@ export function clusterObjects(options: {
 		{
 			resource: resources.secrets,
 			object: {
+				apiVersion: "v1",
+				kind: "Secret",
 				metadata: tokenSecret,
 				data: { token: Buffer.from(options.token).toString("base64") },
 			} as KubeObject,
@@ -73,6 +77,8 @@ export function clusterObjects(options: {
 		{
 			resource: resources.services,
 			object: {
+				apiVersion: "v1",
+				kind: "Service",
 				metadata: {
 					...dns,
 					labels: {
@@ -93,6 +99,8 @@ export function clusterObjects(options: {
 		{
 			resource: resources.endpointSlices,
 			object: {
+				apiVersion: "discovery.k8s.io/v1",
+				kind: "EndpointSlice",
 				metadata: {
 					...dns,
 					labels: {

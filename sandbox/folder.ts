@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FairleadError } from "../operator/errors.ts";
@@ -16,15 +16,12 @@ export function stateFile(folder: string): string {
 	return join(folder, "state.json");
 }
 
-/** Folders of sandboxes that run, the newest first. */
+/**
+ * Folders of this user's sandboxes that run, the newest first. What another user calls so is not looked into: whoever is let
+ * into a sandbox runs the programs that its folder leads to.
+ */
 export async function runningFolders(): Promise<string[]> {
-	const found: { folder: string; born: number }[] = [];
-	for (const name of await readdir(tmpdir())) {
-		const pid = pidIn(name);
-		if (pid === undefined || !isAlive(pid)) continue;
-		const folder = join(tmpdir(), name);
-		found.push({ folder, born: (await stat(folder)).mtimeMs });
-	}
+	const found = (await ownFolders()).filter(({ pid }) => isAlive(pid));
 	return found.sort((a, b) => b.born - a.born).map(({ folder }) => folder);
 }
 
@@ -42,17 +39,34 @@ export async function dataFolder(path: string): Promise<void> {
 }
 
 async function sweep(): Promise<void> {
+	for (const { folder, pid } of await ownFolders())
+		if (!isAlive(pid)) await rm(folder, { recursive: true, force: true });
+}
+
+interface RunFolder {
+	folder: string;
+	/** The process it is named for. */
+	pid: number;
+	/** Milliseconds since the epoch. */
+	born: number;
+}
+
+async function ownFolders(): Promise<RunFolder[]> {
+	const found: RunFolder[] = [];
 	for (const name of await readdir(tmpdir())) {
 		const pid = pidIn(name);
-		if (pid === undefined || isAlive(pid)) continue;
+		if (pid === undefined) continue;
+		const folder = join(tmpdir(), name);
 		try {
-			await rm(join(tmpdir(), name), { recursive: true, force: true });
+			const { uid, birthtimeMs } = await lstat(folder);
+			if (uid === process.getuid?.())
+				found.push({ folder, pid, born: birthtimeMs });
 		} catch (error) {
-			// Another user's: that user's next sandbox sweeps it.
-			const { code } = error as NodeJS.ErrnoException;
-			if (code !== "EPERM" && code !== "EACCES") throw error;
+			// Its sandbox has just ended.
+			if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
 		}
 	}
+	return found;
 }
 
 /** The process that a folder of ours is named for. */

@@ -69,7 +69,13 @@ export class Machine {
 			log: log.child({ part: "agent", node: name }),
 			metrics: options.metrics,
 		});
-		const serverId = await options.createServer(name, address);
+		let serverId: number;
+		try {
+			serverId = await options.createServer(name, address);
+		} catch (error) {
+			agent.stop();
+			throw error;
+		}
 		const kubelet = new Kubelet({
 			node: network,
 			client,

@@ -16,12 +16,8 @@ import { type DnsServer, startDns } from "../operator/dns/server.ts";
 import { bindUdpIn, listenIn } from "../operator/kernel/sockets.ts";
 import type { Log } from "../operator/log.ts";
 import { type ApiServer, startApiServer } from "./apiserver/start.ts";
-import {
-	clusterObjects,
-	dnsAddress,
-	readCrds,
-	sampleObjects,
-} from "./cluster-objects.ts";
+import { ClusterContents } from "./cluster-contents.ts";
+import { dnsAddress, readCrds, samplePort } from "./cluster-objects.ts";
 import { startControllers } from "./controllers/index.ts";
 import { servedAddress } from "./served-address.ts";
 import type { PodAccess } from "./kubelet/pod-access.ts";
@@ -79,7 +75,13 @@ export interface Sandbox {
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 	const undo: (() => unknown)[] = [];
 	const close = async () => {
-		for (const each of undo.splice(0).reverse()) await each();
+		for (const each of undo.splice(0).reverse())
+			try {
+				await each();
+			} catch (err) {
+				// What is left must end all the same.
+				options.log.error({ err }, "a part of the sandbox did not end well");
+			}
 	};
 	undo.push(() => options.network.close());
 	try {
@@ -182,20 +184,19 @@ async function start(
 	const cloudUrl = outside.namespace
 		? `http://${outside.address}:${inside.cloud}`
 		: cloud.url;
-	const created = createAll(client, [
-		...clusterObjects({ cloudUrl, token }),
-		...(await sampleObjects()),
-	]);
+	const cluster = new ClusterContents({ client, cloudUrl, token });
+	const filled = cluster.fill(options.nodes);
+	// Awaited below; until then nobody may be told that it failed twice.
+	filled.catch(() => {});
 	const metrics = agentMetrics(new Registry());
-	undo.push(() => Promise.all(machines.map((machine) => machine.stop())));
 	const kubelets = clientFor("kubelet");
+	undo.push(() => Promise.all(machines.map((machine) => machine.stop())));
 	const started = await Promise.allSettled(
 		Array.from({ length: options.nodes }, (_, index) =>
 			Machine.start({
 				number: index + 1,
 				network,
-				createServer: (name, address) =>
-					createServerAt(cloudUrl, token, name, address),
+				createServer: (name, address) => cluster.server(name, address),
 				client: kubelets,
 				stores,
 				path: options.path,
@@ -227,7 +228,7 @@ async function start(
 		network.setListener(outside, inside.cloud, placeOf(cloud.url));
 		network.setListener(outside, inside.dns, dns.at);
 	}
-	await created;
+	await filled;
 	const controller = new Controller({
 		client: clientFor("fairlead-controller"),
 		clock,
@@ -252,7 +253,9 @@ async function start(
 			...machines.map(({ kubelet }) => kubelet.ready),
 			...machines.map(({ agent }) => agent.synced),
 		]).then(() => {}),
-		address: servedAddress(stores),
+		address: servedAddress(stores, clock, (address) =>
+			cloud.dial(address, samplePort),
+		),
 	};
 }
 
@@ -321,50 +324,4 @@ async function startClusterDns(
 function placeOf(url: string): { host: string; port: number } {
 	const { hostname, port } = new URL(url);
 	return { host: hostname, port: Number(port) };
-}
-
-/** In parallel; an object that is there already stays as it is. */
-async function createAll(
-	client: KubeClient,
-	objects: Awaited<ReturnType<typeof sampleObjects>>,
-): Promise<void> {
-	await Promise.all(
-		objects.map(async ({ resource, object }) => {
-			try {
-				await client.create(resource, object);
-			} catch (error) {
-				if ((error as { reason?: string }).reason !== "AlreadyExists")
-					throw error;
-			}
-		}),
-	);
-}
-
-/** A server on the cloud for a node, at the node's address; gives its id. */
-async function createServerAt(
-	cloudUrl: string,
-	token: string,
-	name: string,
-	address: string,
-): Promise<number> {
-	const answer = await fetch(`${cloudUrl}/v1/servers`, {
-		method: "POST",
-		headers: {
-			authorization: `Bearer ${token}`,
-			"content-type": "application/json",
-		},
-		body: JSON.stringify({
-			name,
-			server_type: "cx23",
-			image: "debian-12",
-			location: "fsn1",
-			fairlead: { address },
-		}),
-	});
-	const { server, error } = (await answer.json()) as {
-		server?: { id: number };
-		error?: { message: string };
-	};
-	if (!server) throw new Error(`the cloud made no server: ${error?.message}`);
-	return server.id;
 }

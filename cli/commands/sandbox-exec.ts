@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { FairleadError } from "../../operator/errors.ts";
+import { FairleadError, isFairleadError } from "../../operator/errors.ts";
 import { runningFolders, stateFile } from "../../sandbox/folder.ts";
 import {
 	commandIn,
 	type ExecTarget,
 	readState,
+	type SandboxState,
 } from "../../sandbox/network/exec.ts";
 import type { Runtime } from "../runtime.ts";
 
@@ -20,13 +21,7 @@ export async function sandboxExec(
 	const [where, dashes, ...command] = args;
 	if (where === undefined || dashes !== "--" || command.length === 0)
 		throw new FairleadError("FlagInvalid", `usage: ${usage}`);
-	const [folder] = await runningFolders();
-	if (folder === undefined)
-		throw new FairleadError(
-			"NetworkUnavailable",
-			"no sandbox runs; start one with fairlead sandbox",
-		);
-	const state = await readState(stateFile(folder));
+	const { folder, state } = await newestSandbox();
 	const target: ExecTarget = Object.hasOwn(state.places, where)
 		? { place: where }
 		: await podTarget(where, folder, runtime);
@@ -41,6 +36,28 @@ export async function sandboxExec(
 	runtime.stop.addEventListener("abort", () => child.kill("SIGTERM"));
 	const [code] = (await once(child, "exit")) as [number | null];
 	return code ?? 1;
+}
+
+/** The newest one that has namespaces to run in. */
+async function newestSandbox(): Promise<{
+	folder: string;
+	state: SandboxState;
+}> {
+	let problem: unknown;
+	for (const folder of await runningFolders())
+		try {
+			return { folder, state: await readState(stateFile(folder)) };
+		} catch (error) {
+			if (!isFairleadError(error, "NetworkUnavailable")) throw error;
+			problem ??= error;
+		}
+	throw (
+		problem ??
+		new FairleadError(
+			"NetworkUnavailable",
+			"no sandbox runs; start one with fairlead sandbox",
+		)
+	);
 }
 
 /** Loaded only then: talking to the API server takes longer to load than everything else here. */

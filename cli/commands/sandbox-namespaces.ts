@@ -3,10 +3,12 @@ import {
 	FairleadError,
 	type ErrorCode,
 	errors,
+	isFairleadError,
 } from "../../operator/errors.ts";
 import { openListeners } from "../../sandbox/listeners.ts";
 import { stateFile } from "../../sandbox/folder.ts";
 import { writeState } from "../../sandbox/network/exec.ts";
+import { programPath } from "../../sandbox/network/programs.ts";
 import { openListener, startInside } from "../../sandbox/network/outside.ts";
 import {
 	type InsideReport,
@@ -15,13 +17,21 @@ import {
 } from "./sandbox-messages.ts";
 import type { RunningSandbox, RunOptions } from "./sandbox-run.ts";
 
+/** The sandbox runs; or it cannot on this machine, and why; or it was asked to stop before it was ready. */
+export type InNamespaces =
+	| { running: RunningSandbox }
+	| { missing: FairleadError }
+	| "stopped";
+
 /**
  * The sandbox in a process of its own, in namespaces of its own; this one keeps the way in open and sees to the end.
- * Throws NetworkUnavailable or Kernel… where this machine does not have what that needs.
+ * Throws ListenFailed, SandboxEnded, and whatever else would be the same without namespaces.
  */
 export async function runInNamespaces(
 	options: RunOptions,
-): Promise<RunningSandbox> {
+): Promise<InNamespaces> {
+	const missing = whatIsMissing();
+	if (missing) return { missing };
 	const { runtime, nodes, folder, dataDir } = options;
 	const { clock, env } = runtime;
 	const told = new Told();
@@ -56,36 +66,83 @@ export async function runInNamespaces(
 		stderr: process.stderr,
 		clock,
 	});
+	const close = async () => void (await inside.stop());
+	const asked = aborted(runtime.stop);
+	const begun = await Promise.race([
+		inside.started.then(() => undefined, asError),
+		asked,
+	]);
+	if (begun !== undefined) {
+		await close();
+		return begun === "stopped" ? begun : { missing: begun };
+	}
 	const failed = inside.ended.then(({ code, signal }) => {
 		throw new FairleadError(
-			"NetworkUnavailable",
-			`the sandbox's process ended (${signal ?? `exit code ${code}`}); its last words are above`,
+			"SandboxEnded",
+			`the sandbox's process ended (${signal ?? `exit code ${code}`})`,
 		);
 	});
 	failed.catch(() => {});
-	const close = async () => void (await inside.stop());
-	const asked = new Promise<never>((_, reject) => {
-		const leave = () =>
-			reject(new FairleadError("NetworkUnavailable", "stopped while starting"));
-		if (runtime.stop.aborted) leave();
-		runtime.stop.addEventListener("abort", leave, { once: true });
-	});
-	asked.catch(() => {});
 	try {
-		await Promise.race([inside.started, asked]);
 		const ready = await Promise.race([told.ready, failed, asked]);
+		if (ready === "stopped" || ready instanceof FairleadError) {
+			await close();
+			if (ready === "stopped") return ready;
+			if (isNoNamespaces(ready)) return { missing: ready };
+			throw ready;
+		}
 		await writeState(stateFile(folder), inside.pid, ready.places);
-		return { ...ready, address: told.address, failed, close };
+		return { running: { ...ready, address: told.address, failed, close } };
 	} catch (error) {
 		await close();
 		throw error;
 	}
 }
 
+/** What can be seen to be missing before anything is opened. */
+function whatIsMissing(): FairleadError | undefined {
+	if (process.platform !== "linux")
+		return new FairleadError(
+			"NetworkUnavailable",
+			`namespaces need Linux, and this is ${process.platform}`,
+		);
+	try {
+		for (const name of ["unshare", "nsenter", "mount"]) programPath(name);
+	} catch (error) {
+		return asError(error);
+	}
+	return undefined;
+}
+
+/** Whether it failed for want of what namespaces need, not for a reason that userspace would meet as well. */
+function isNoNamespaces(error: FairleadError): boolean {
+	return isFairleadError(
+		error,
+		"NetworkUnavailable",
+		"KernelDenied",
+		"KernelUnsupported",
+		"KernelFailed",
+	);
+}
+
+function asError(error: unknown): FairleadError {
+	if (!isFairleadError(error)) throw error;
+	return error;
+}
+
+function aborted(signal: AbortSignal): Promise<"stopped"> {
+	return new Promise((resolve) => {
+		if (signal.aborted) resolve("stopped");
+		signal.addEventListener("abort", () => resolve("stopped"), { once: true });
+	});
+}
+
 /** What the inner process has said so far. */
 class Told {
-	readonly #ready =
-		Promise.withResolvers<Extract<InsideReport, { ready: unknown }>["ready"]>();
+	/** What is ready, or why nothing is. */
+	readonly #ready = Promise.withResolvers<
+		Extract<InsideReport, { ready: unknown }>["ready"] | FairleadError
+	>();
 	readonly #address = Promise.withResolvers<string>();
 
 	get ready() {
@@ -101,11 +158,9 @@ class Told {
 		else if ("address" in report) this.#address.resolve(report.address);
 		else {
 			const { code, message } = report.failed;
-			this.#ready.reject(
+			this.#ready.resolve(
 				new FairleadError(
-					Object.hasOwn(errors, code)
-						? (code as ErrorCode)
-						: "NetworkUnavailable",
+					Object.hasOwn(errors, code) ? (code as ErrorCode) : "SandboxEnded",
 					message,
 				),
 			);

@@ -1,5 +1,4 @@
 import { rm } from "node:fs/promises";
-import { isFairleadError } from "../../operator/errors.ts";
 import { dataFolder, runFolder } from "../../sandbox/folder.ts";
 import type { sandboxFlags } from "../config.ts";
 import type { FlagValues } from "../flags.ts";
@@ -16,7 +15,10 @@ export async function sandbox(
 	if (flags.data !== undefined) await dataFolder(flags.data);
 	const folder = await runFolder(process.pid);
 	try {
-		const { running, mode } = await start(flags, runtime, folder);
+		const started = await start(flags, runtime, folder);
+		if (!started) return;
+		const { running, mode } = started;
+		if (runtime.stop.aborted) return await running.close();
 		stdout(
 			`Fairlead's sandbox is ready after ${seconds()} s; network: ${mode}`,
 		);
@@ -56,7 +58,7 @@ async function start(
 	flags: FlagValues<typeof sandboxFlags>,
 	runtime: Runtime,
 	folder: string,
-): Promise<{ running: RunningSandbox; mode: string }> {
+): Promise<{ running: RunningSandbox; mode: string } | undefined> {
 	const options: RunOptions = {
 		nodes: flags.nodes,
 		ports: {
@@ -69,35 +71,27 @@ async function start(
 		logLevel: flags["log-level"],
 		runtime,
 	};
-	if (flags.network !== "userspace")
-		try {
-			const { runInNamespaces } = await import("./sandbox-namespaces.ts");
-			return {
-				running: await runInNamespaces(options),
-				mode: "netns, each node and pod in a network namespace of its own",
-			};
-		} catch (error) {
-			if (flags.network === "netns" || !isNoNamespaces(error)) throw error;
-			return {
-				running: await runHere(options),
-				mode: `userspace, since ${error.message}`,
-			};
-		}
-	return { running: await runHere(options), mode: "userspace, as asked for" };
+	if (flags.network === "userspace")
+		return {
+			running: await runHere(options),
+			mode: "userspace, as asked for",
+		};
+	const { runInNamespaces } = await import("./sandbox-namespaces.ts");
+	const answer = await runInNamespaces(options);
+	if (answer === "stopped") return undefined;
+	if ("running" in answer)
+		return {
+			running: answer.running,
+			mode: "netns, each node and pod in a network namespace of its own",
+		};
+	if (flags.network === "netns") throw answer.missing;
+	return {
+		running: await runHere(options),
+		mode: `userspace, since ${answer.missing.message}`,
+	};
 }
 
 async function runHere(options: RunOptions): Promise<RunningSandbox> {
 	const { runInProcess } = await import("./sandbox-process.ts");
 	return runInProcess(options);
-}
-
-/** Whether it failed for want of what namespaces need, not for a reason that userspace would meet as well. */
-function isNoNamespaces(error: unknown): error is Error {
-	return isFairleadError(
-		error,
-		"NetworkUnavailable",
-		"KernelDenied",
-		"KernelUnsupported",
-		"KernelFailed",
-	);
 }

@@ -38,9 +38,12 @@ export async function receiveStart(channel: Channel): Promise<Start> {
 	if (!channel.connected) channel.exit(1);
 	const message = new Promise<{ start: unknown; listeners: string[] }>(
 		(resolve) => {
-			channel.once("message", (given) =>
-				resolve(given as { start: unknown; listeners: string[] }),
-			);
+			channel.once("message", (given) => {
+				const asked = given as { start: unknown; listeners?: string[] };
+				// Asked to stop before it was told what to start.
+				if (!asked.listeners) return channel.exit(0);
+				resolve({ start: asked.start, listeners: asked.listeners });
+			});
 		},
 	);
 	// Said only now, so that what is answered finds somebody who listens.

@@ -29,7 +29,8 @@ export function openListener(address: string, port: number): Listener {
 		const fd = listenIn(ownNamespace, address, port);
 		return { fd, port: portOf(fd) };
 	} catch (error) {
-		if (!isFairleadError(error)) throw error;
+		// Only what the kernel says of the address or the port; where there is no such kernel, that is not about listening.
+		if (!isFairleadError(error) || error.reason === undefined) throw error;
 		throw listenFailed(
 			`${address}:${port}`,
 			Object.assign(error, { code: error.reason }),

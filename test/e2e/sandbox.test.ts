@@ -1,16 +1,17 @@
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { request } from "node:https";
 import { type AddressInfo, createServer } from "node:net";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { jest } from "@jest/globals";
 import { systemClock } from "../../operator/clock.ts";
 import { createKubeClient } from "../../operator/cluster/client.ts";
 import { loadConnection } from "../../operator/cluster/kubeconfig.ts";
-import { resources } from "../../operator/cluster/kube.ts";
-import type { Service } from "../../operator/api/core.ts";
+import { type KubeClient, resources } from "../../operator/cluster/kube.ts";
+import type { Node, Service } from "../../operator/api/core.ts";
 import { eventually } from "../support/eventually.ts";
 import { Fairlead } from "../support/fairlead.ts";
 import { quietLog } from "../support/quiet-log.ts";
@@ -37,14 +38,7 @@ describe("fairlead sandbox", () => {
 				/^hello from hello-\S+ on node-\d \(you are [\d.]+\)\n$/,
 			) as string,
 		});
-		const client = createKubeClient(
-			await loadConnection({
-				path: kubeconfig,
-				clock: systemClock,
-				log: quietLog(),
-			}),
-			{ clock: systemClock, log: quietLog(), userAgent: "test" },
-		);
+		const client = await clientOf(sandbox);
 		const hello = await client.get<Service>(resources.services, {
 			namespace: "default",
 			name: "hello",
@@ -138,6 +132,78 @@ describe("fairlead sandbox", () => {
 		},
 	);
 
+	it("goes on with --data where it was, its nodes fewer and what was deleted still gone", async () => {
+		const data = await mkdtemp(join(tmpdir(), "fairlead-data-"));
+		sandbox = new Fairlead(["sandbox", "--nodes", "2", "--data", data]);
+		await sandbox.printed(/curl -x/);
+		const first = await clientOf(sandbox);
+		await first.create(resources.configMaps, {
+			metadata: { namespace: "default", name: "kept" },
+		});
+		await first.delete(resources.services, {
+			namespace: "default",
+			name: "hello",
+		});
+		first.close();
+		expect((await sandbox.kill("SIGINT")).code).toBe(0);
+
+		sandbox = new Fairlead(["sandbox", "--nodes", "1", "--data", data]);
+		await sandbox.printed(/dashboard/);
+		const again = await clientOf(sandbox);
+		await again.get(resources.configMaps, {
+			namespace: "default",
+			name: "kept",
+		});
+		const { items: nodes } = await again.list<Node>(resources.nodes);
+		expect(nodes.map(({ metadata }) => metadata.name)).toEqual(["node-1"]);
+		await again.create(resources.services, {
+			metadata: { namespace: "default", name: "again" },
+			spec: {
+				type: "LoadBalancer",
+				selector: { app: "hello" },
+				ports: [{ port: 80, targetPort: 8080 }],
+			},
+		} as Service);
+		const [, door = ""] = await sandbox.printed(/door +socks5h:\/\/(\S+)/);
+		const answer = await eventually(
+			async () => {
+				const service = await again.get<Service>(resources.services, {
+					namespace: "default",
+					name: "again",
+				});
+				const ip = service.status?.loadBalancer?.ingress?.[0]?.ip ?? "";
+				return getThroughDoor(door, ip, 80);
+			},
+			({ status }) => expect(status).toBe(200),
+		);
+		expect(answer.body).toContain("on node-1");
+		const { items: services } = await again.list<Service>(resources.services);
+		expect(services.map(({ metadata }) => metadata.name)).not.toContain(
+			"hello",
+		);
+		again.close();
+		await sandbox.kill("SIGINT");
+		await rm(data, { recursive: true });
+	});
+
+	it.each([50, 200, 400, 700, 1000])(
+		"ends without a word when it is asked to %i ms after it began",
+		async (ms) => {
+			sandbox = new Fairlead(["sandbox"]);
+			// Ctrl-C comes at any moment; which one it is does not matter to what is expected.
+			await Promise.race([
+				new Promise((resolve) => setTimeout(resolve, ms)),
+				sandbox.ended,
+			]);
+			const { code, signal } = await sandbox.kill("SIGINT");
+			// Before its own handler is there the signal ends it, as it would any process.
+			expect([0, null]).toContain(code);
+			expect(["SIGINT", null]).toContain(signal);
+			expect(sandbox.log).toEqual([]);
+			expect(sandbox.out.join("\n")).not.toContain("userspace");
+		},
+	);
+
 	it("ends with one line that names the port when one was asked for and is taken", async () => {
 		const taken = createServer().listen(0, "127.0.0.1");
 		await once(taken, "listening");
@@ -162,6 +228,16 @@ describe("fairlead sandbox", () => {
 		});
 	});
 });
+
+/** As the admin of a sandbox's kubeconfig. */
+async function clientOf(sandbox: Fairlead): Promise<KubeClient> {
+	const [, path = ""] = await sandbox.printed(/kubeconfig +(\S+)/);
+	const log = quietLog();
+	return createKubeClient(
+		await loadConnection({ path, clock: systemClock, log }),
+		{ clock: systemClock, log, userAgent: "test" },
+	);
+}
 
 /** Process numbers of everything that a process has started, and what that has. */
 function descendants(root: number): number[] {
