@@ -1,7 +1,9 @@
 import { type Agent, startAgent } from "../operator/agent/agent.ts";
+import { incidentEvents } from "../operator/agent/incident-events.ts";
 import type { AgentMetrics } from "../operator/agent/metrics.ts";
 import { UserspaceBackend } from "../operator/agent/rules/userspace-backend.ts";
 import type { Clock } from "../operator/clock.ts";
+import type { EventRecorder } from "../operator/cluster/events.ts";
 import type { KubeClient } from "../operator/cluster/kube.ts";
 import { NftablesBackend } from "../operator/kernel/nftables/backend.ts";
 import { listenIn } from "../operator/kernel/sockets.ts";
@@ -24,6 +26,8 @@ export interface MachineOptions {
 	clock: Clock;
 	random: () => number;
 	log: Log;
+	/** For the agents of all nodes. */
+	events: EventRecorder;
 	metrics: AgentMetrics;
 }
 
@@ -68,6 +72,7 @@ export class Machine {
 			random,
 			log: log.child({ part: "agent", node: name }),
 			metrics: options.metrics,
+			tell: incidentEvents(name, stores, options.events),
 		});
 		let serverId: number;
 		try {

@@ -10,6 +10,7 @@ import { startFakeCloud } from "../fake-cloud/server.ts";
 import { agentMetrics } from "../operator/agent/metrics.ts";
 import type { Clock } from "../operator/clock.ts";
 import { createKubeClient } from "../operator/cluster/client.ts";
+import { EventRecorder } from "../operator/cluster/events.ts";
 import type { KubeClient } from "../operator/cluster/kube.ts";
 import { Controller } from "../operator/controller/controller.ts";
 import { type DnsServer, startDns } from "../operator/dns/server.ts";
@@ -190,6 +191,14 @@ async function start(
 	filled.catch(() => {});
 	const metrics = agentMetrics(new Registry());
 	const kubelets = clientFor("kubelet");
+	const events = new EventRecorder({
+		client: clientFor("fairlead-agent"),
+		clock,
+		random,
+		log,
+		instance: "sandbox",
+		controller: "fairlead.dev/agent",
+	});
 	undo.push(() => Promise.all(machines.map((machine) => machine.stop())));
 	const started = await Promise.allSettled(
 		Array.from({ length: options.nodes }, (_, index) =>
@@ -204,6 +213,7 @@ async function start(
 				clock,
 				random,
 				log,
+				events,
 				metrics,
 			}),
 		),

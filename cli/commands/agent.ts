@@ -1,13 +1,12 @@
 import { hostname } from "node:os";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Agent, startAgent } from "../../operator/agent/agent.ts";
+import { incidentEvents } from "../../operator/agent/incident-events.ts";
 import { agentMetrics } from "../../operator/agent/metrics.ts";
-import type { AgentIncident } from "../../operator/agent/rules/incidents.ts";
 import { startAgentStores } from "../../operator/agent/stores.ts";
 import { createKubeClient } from "../../operator/cluster/client.ts";
 import { EventRecorder } from "../../operator/cluster/events.ts";
 import { loadConnection } from "../../operator/cluster/kubeconfig.ts";
-import { resources } from "../../operator/cluster/kube.ts";
 import { FairleadError, isFairleadError } from "../../operator/errors.ts";
 import { ownNamespace } from "../../operator/kernel/namespaces.ts";
 import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
@@ -72,19 +71,6 @@ export async function agent(
 		instance: `${hostname()}-${node}`,
 		controller: "fairlead.dev/agent",
 	});
-	const tell = ({ reason, note, service }: AgentIncident) => {
-		const facts = {
-			type: "Warning",
-			reason,
-			action: "SyncRules",
-			note: `node ${node}: ${note}`,
-		} as const;
-		const about =
-			service === undefined ? undefined : stores.services.get(service);
-		const here = stores.nodes.get(node);
-		if (about) events.record(resources.services, about, facts);
-		else if (here) events.record(resources.nodes, here, facts);
-	};
 	let role: Agent | undefined;
 	const probes = await startProbeServer({
 		host: flags["metrics-host"],
@@ -111,7 +97,7 @@ export async function agent(
 		random,
 		log,
 		metrics: agentMetrics(registry),
-		tell,
+		tell: incidentEvents(node, stores, events),
 	});
 	log.info(
 		{ node, server: connection.server.href, probes: probes.port },
