@@ -86,27 +86,9 @@ export function u8(type: number, value: number): Buffer {
 	return bytes(type, Buffer.from([value]));
 }
 
-export function u16(type: number, value: number): Buffer {
-	const number = Buffer.alloc(2);
-	number.writeUInt16LE(value);
-	return bytes(type, number);
-}
-
 export function u32(type: number, value: number): Buffer {
 	const number = Buffer.alloc(4);
 	number.writeUInt32LE(value >>> 0);
-	return bytes(type, number);
-}
-
-export function u64(type: number, value: bigint): Buffer {
-	const number = Buffer.alloc(8);
-	number.writeBigUInt64LE(value);
-	return bytes(type, number);
-}
-
-export function be16(type: number, value: number): Buffer {
-	const number = Buffer.alloc(2);
-	number.writeUInt16BE(value);
 	return bytes(type, number);
 }
 

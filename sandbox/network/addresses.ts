@@ -1,6 +1,5 @@
 /** Who has which address in the sandbox, in both modes. */
 
-export const machineCidr = "172.30.0.0/16";
 export const podsCidr = "10.244.0.0/16";
 export const serviceCidr = "10.96.0.0/16";
 /** The balancers' addresses, of RFC 5737. */
