@@ -1,5 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { jest } from "@jest/globals";
+import { FairleadError } from "../../operator/errors.ts";
+import { NetlinkSocket } from "../../operator/kernel/netlink.ts";
 import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
 import {
 	type Backend,
@@ -164,6 +166,40 @@ describe("a UDP client that keeps its port", () => {
 			frontends: [{ before: udp(["pod-1"]), after: udp(["pod-2"]) }],
 			held: [],
 		});
+		expect(by(await client.say())).toBe("pod-2");
+	});
+
+	test("is served by the new rules although conntrack cannot be read, and led right when they are written again", async () => {
+		const troubles: Error[] = [];
+		backend.onTrouble = (error) => troubles.push(error);
+		backend.replace(program(udp(["pod-1"])));
+		const client = world.converse("outside", "UDP", address, 80);
+		expect(by(await client.say())).toBe("pod-1");
+		const request = Reflect.get(
+			NetlinkSocket.prototype,
+			"request",
+		) as NetlinkSocket["request"];
+		const broken = jest
+			.spyOn(NetlinkSocket.prototype, "request")
+			.mockImplementation(function (this: NetlinkSocket, messages, what) {
+				if (what.includes("conntrack"))
+					throw new FairleadError("KernelFailed", `cannot ${what}: ENOBUFS`);
+				return request.call(this, messages, what);
+			});
+		backend.apply({
+			frontends: [{ before: udp(["pod-1"]), after: udp(["pod-2"]) }],
+			held: [],
+		});
+		backend.replace(program(udp(["pod-2"])));
+		broken.mockRestore();
+		expect(troubles.map(({ message }) => message)).toEqual([
+			"cannot list conntrack's flows: ENOBUFS",
+			"cannot list conntrack's flows: ENOBUFS",
+		]);
+		const another = world.converse("outside", "UDP", address, 80);
+		expect(by(await another.say())).toBe("pod-2");
+		expect(by(await client.say())).toBe("pod-1");
+		backend.replace(program(udp(["pod-2"])));
 		expect(by(await client.say())).toBe("pod-2");
 	});
 

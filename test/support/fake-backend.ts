@@ -8,6 +8,7 @@ import type {
 
 /** A backend without a kernel: atomic, remembers its calls, and refuses what a test tells it to. */
 export class FakeBackend implements RulesBackend {
+	onTrouble: RulesBackend["onTrouble"];
 	/** Every call that had an effect: `replace`, `apply` and how many frontends it touched, `remove`, `close`. */
 	readonly calls: string[] = [];
 	/** Why a transaction is refused as a whole; undefined: it is not. */

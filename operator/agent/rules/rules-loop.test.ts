@@ -226,6 +226,19 @@ describe("when the kernel refuses", () => {
 	});
 });
 
+test("what goes wrong behind a write that is in force is logged, and taken for no refusal", async () => {
+	await threeServed();
+	world.backend.onTrouble?.(new Error("cannot list conntrack's flows"));
+	expect(loop.trouble).toBeUndefined();
+	expect(incidents).toEqual([]);
+	expect(world.log.lines).toContainEqual(
+		expect.objectContaining({
+			level: "warn",
+			fields: { err: new Error("cannot list conntrack's flows") },
+		}),
+	);
+});
+
 describe("when somebody else changes the rules", () => {
 	it("they are written anew within a second, and it is said who it was", async () => {
 		await threeServed();

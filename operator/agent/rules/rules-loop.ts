@@ -85,6 +85,11 @@ export class RulesLoop {
 		this.#compiler = new RulesCompiler(
 			rulesNode({ metadata: { name: node } }, settings),
 		);
+		backend.onTrouble = (error) =>
+			log.warn(
+				{ err: error },
+				"the rules are in force, but flows and clients that they left behind are not all forgotten; the next full write tries again",
+			);
 		this.#writer = new RulesWriter(backend);
 		this.#incidents = new Incidents(log, tell);
 		this.#latency = new ProgrammingLatency(clock, metrics.programmingSeconds);

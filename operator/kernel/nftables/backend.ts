@@ -26,6 +26,7 @@ const REBUILD_ATTEMPTS = 20;
 
 /** The rules of one namespace in nf_tables, written over netlink. */
 export class NftablesBackend implements RulesBackend {
+	onTrouble: RulesBackend["onTrouble"];
 	readonly #socket: NetlinkSocket;
 	readonly #watch: TableWatch;
 	readonly #tables: readonly Table[];
@@ -86,10 +87,21 @@ export class NftablesBackend implements RulesBackend {
 		this.#forgetStale(change.frontends);
 	}
 
+	/** The rules are in force: what fails from here on is no refusal of them. */
 	#forgetStale(changes: ProgramChange["frontends"]): void {
 		for (const { name } of this.#tables) {
-			forgetStaleFlows(this.#socket, name.family, changes);
-			forgetStaleClients(this.#socket, name, changes);
+			this.#afterCommit(() =>
+				forgetStaleFlows(this.#socket, name.family, changes),
+			);
+			this.#afterCommit(() => forgetStaleClients(this.#socket, name, changes));
+		}
+	}
+
+	#afterCommit(work: () => void): void {
+		try {
+			work();
+		} catch (error) {
+			this.onTrouble?.(error as Error);
 		}
 	}
 
@@ -130,10 +142,20 @@ export class NftablesBackend implements RulesBackend {
 				throw error;
 			}
 			if (transactions === 0) continue;
-			this.#watch.resume();
-			if (readGeneration(this.#socket).generation !== generation + transactions)
-				this.#watch.note("somebody changed nftables right after us");
+			const written = generation + transactions;
+			this.#afterCommit(() => this.#listenSince(written));
 			return;
+		}
+	}
+
+	#listenSince(generation: number): void {
+		try {
+			this.#watch.resume();
+			if (readGeneration(this.#socket).generation !== generation)
+				this.#watch.note("somebody changed nftables right after us");
+		} catch (error) {
+			this.#watch.note("what was changed since cannot be known");
+			throw error;
 		}
 	}
 }

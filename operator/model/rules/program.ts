@@ -93,6 +93,11 @@ export interface ProgramChange {
 
 /** Carries a program out: nftables, or nothing but `evaluate` where there is no kernel to ask. Calls are synchronous and atomic. */
 export interface RulesBackend {
+	/**
+	 * Set by whoever writes. Told of what went wrong behind a write that is in force all the same: what outlives a change could
+	 * not be cleaned away. The next `replace` tries again.
+	 */
+	onTrouble?: ((error: Error) => void) | undefined;
 	/** From whatever is there to exactly this, without a gap for flows that both serve. */
 	replace(program: Program): void;
 	/** One transaction. Throws KernelFailed when what is there is not what was left there: `replace` is due. */
