@@ -6,16 +6,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { addAddress } from "../../operator/kernel/link-addresses.ts";
-import { listLinks, LOOPBACK } from "../../operator/kernel/links.ts";
+import {
+	createBridge,
+	listLinks,
+	LOOPBACK,
+} from "../../operator/kernel/links.ts";
 import {
 	createNetworkNamespace,
 	type NetworkNamespace,
 } from "../../operator/kernel/namespaces.ts";
+import { listRoutes } from "../../operator/kernel/routes.ts";
 import {
 	carryOutIn,
 	openRouteSocket,
 } from "../../operator/kernel/rtnetlink.ts";
 import { listenIn } from "../../operator/kernel/sockets.ts";
+import { AddressPool } from "../../sandbox/network/address-pool.ts";
 import { createNetwork } from "../../sandbox/network/create-network.ts";
 import type { Network, Place } from "../../sandbox/network/network.ts";
 
@@ -133,6 +139,30 @@ test("a removed pod's address is used again last of all", async () => {
 	expect(next.address).toBe("10.244.1.3");
 	await answer(next, 8080);
 	expect(await ask(node, next.address, 8080)).toBe(node.address);
+});
+
+test("of a pod that cannot be made nothing is left, and the next one can", () => {
+	const node = network.addNode(1);
+	const namespace = node.namespace as NetworkNamespace;
+	const look = () => {
+		const socket = openRouteSocket(namespace);
+		const state = {
+			links: listLinks(socket).map(({ name }) => name),
+			routes: listRoutes(socket).map(({ destination }) => destination),
+		};
+		socket.close();
+		return { ...state, files: readdirSync("/proc/self/fd").length };
+	};
+	carryOutIn(namespace, [createBridge({ name: "pod1", index: 900 })]);
+	const givenBack = jest.spyOn(AddressPool.prototype, "giveBack");
+	const before = look();
+	expect(() => node.addPod({ hostNetwork: false })).toThrow(
+		"cannot make veth pod1: EEXIST",
+	);
+	expect(look()).toEqual(before);
+	expect(givenBack.mock.calls).toEqual([["10.244.1.2"]]);
+	givenBack.mockRestore();
+	expect(node.addPod({ hostNetwork: false }).address).toBe("10.244.1.3");
 });
 
 test("closing leaves neither links nor open files", async () => {

@@ -180,6 +180,26 @@ test("within a container that has ended nothing can be run", async () => {
 	);
 });
 
+test("a container that cannot be started says so and leaves nothing open", async () => {
+	const ran = start("exit 0");
+	await end(ran);
+	const files = () => readdirSync("/proc/self/fd").length;
+	const before = files();
+	const child = start("exit 0", { cwd: "/no/such/folder" });
+	const closed = new Promise((resolve) => child.once("close", resolve));
+	const [error] = (await once(child, "error")) as [NodeJS.ErrnoException];
+	expect(error.code).toBe("ENOENT");
+	await closed;
+	expect(files()).toBe(before);
+	const long = "x".repeat(1 << 22);
+	expect(() => start("exit 0", { env: { long } })).toThrow("E2BIG");
+	const containers = readdirSync(folder).flatMap((each) =>
+		readdirSync(join(folder, each)),
+	);
+	expect(containers).toEqual([]);
+	expect(files()).toBe(before);
+});
+
 test("what is written to a command's input arrives", async () => {
 	const child = start("cat", { stdin: true });
 	child.stdin?.end("over here");

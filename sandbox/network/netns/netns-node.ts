@@ -108,11 +108,48 @@ export class NetnsNode implements NodeNetwork {
 
 	#addOwnNetwork(id: number, folder: string): NetnsPod {
 		const address = this.#addresses.take();
-		const namespace = createNetworkNamespace();
+		let namespace: NetworkNamespace;
+		try {
+			namespace = createNetworkNamespace();
+		} catch (error) {
+			this.#addresses.giveBack(address);
+			throw error;
+		}
 		const link = FIRST_POD_LINK + id;
-		const gateway = podGateway(this.#number);
 		const { routes } = this.#machine;
-		carryOut(routes, [
+		const detach = () => {
+			namespace.close();
+			this.#addresses.giveBack(address);
+			if (!this.#removed)
+				carryOut(routes, [
+					removeRoute({ destination: `${address}/32`, link }),
+					deleteLink(link),
+				]);
+		};
+		try {
+			this.#plugIn(id, address, namespace, link);
+			const pod: NetnsPod = new NetnsPod(
+				address,
+				namespace,
+				new PodProcesses(namespace, folder),
+				detach,
+				() => this.#pods.delete(pod),
+			);
+			return pod;
+		} catch (error) {
+			detach();
+			throw error;
+		}
+	}
+
+	#plugIn(
+		id: number,
+		address: string,
+		namespace: NetworkNamespace,
+		link: number,
+	): void {
+		const gateway = podGateway(this.#number);
+		carryOut(this.#machine.routes, [
 			createVeth(
 				{ name: `pod${id}`, index: link, mac: macOf(gateway) },
 				{ name: "eth0", index: ETH0, mac: macOf(address), namespace },
@@ -127,21 +164,5 @@ export class NetnsNode implements NodeNetwork {
 			setRoute({ destination: `${gateway}/32`, link: ETH0 }),
 			setRoute({ destination: "0.0.0.0/0", via: gateway, link: ETH0 }),
 		]);
-		const pod: NetnsPod = new NetnsPod(
-			address,
-			namespace,
-			new PodProcesses(namespace, folder),
-			() => {
-				namespace.close();
-				if (!this.#removed)
-					carryOut(routes, [
-						removeRoute({ destination: `${address}/32`, link }),
-						deleteLink(link),
-					]);
-				this.#addresses.giveBack(address);
-			},
-			() => this.#pods.delete(pod),
-		);
-		return pod;
 	}
 }

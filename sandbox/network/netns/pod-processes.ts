@@ -106,30 +106,46 @@ export class PodProcesses {
 		);
 		const { unshare, mount } = this.#programs;
 		const [ready, notReady] = pipe();
-		const child = this.#network.run(() =>
-			shared.run(() =>
-				spawn(
-					unshare,
-					[
-						"--mount",
-						"/bin/sh",
-						"-c",
-						intoContainer,
-						"sh",
-						mount,
-						...own.mounts.flatMap(({ from, onto }) => [from, onto]),
-						"--",
-						...command,
-					],
-					{
-						env,
-						...(cwd === undefined ? {} : { cwd }),
-						...inSession(stdin, notReady),
-					},
+		const abandon = () => {
+			closeSync(ready);
+			own.remove();
+		};
+		let child: ChildProcess;
+		try {
+			child = this.#network.run(() =>
+				shared.run(() =>
+					spawn(
+						unshare,
+						[
+							"--mount",
+							"/bin/sh",
+							"-c",
+							intoContainer,
+							"sh",
+							mount,
+							...own.mounts.flatMap(({ from, onto }) => [from, onto]),
+							"--",
+							...command,
+						],
+						{
+							env,
+							...(cwd === undefined ? {} : { cwd }),
+							...inSession(stdin, notReady),
+						},
+					),
 				),
-			),
-		);
-		closeSync(notReady);
+			);
+		} catch (error) {
+			abandon();
+			throw error;
+		} finally {
+			closeSync(notReady);
+		}
+		if (child.pid === undefined) {
+			// It says why by `error`; no `exit` follows.
+			abandon();
+			return child;
+		}
 		this.#ready.set(child, ready);
 		child.once("exit", () => {
 			this.#ready.delete(child);
