@@ -3,10 +3,8 @@ import {
 	evaluate,
 	sourceKind,
 } from "../../../operator/model/rules/evaluate.ts";
-import type {
-	Backend,
-	Program,
-} from "../../../operator/model/rules/program.ts";
+import type { Program } from "../../../operator/model/rules/program.ts";
+import { RememberedClients } from "./remembered-clients.ts";
 
 /** A new TCP connection. */
 export interface Flow {
@@ -35,18 +33,18 @@ export function decideBy({
 	random: () => number;
 	clock: Clock;
 }): (flow: Flow) => Decision {
-	const remembered = new Map<string, { to: Backend; until: number }>();
+	const clients = new RememberedClients();
 	return ({ source, destination, port }) => {
 		const now = clock.monotonic();
 		const flow = `${source} ${destination} ${port}`;
-		const last = remembered.get(flow);
+		const remembered = clients.get(flow, now);
 		const verdict = evaluate(program(), {
 			source,
 			sourceIs: sourceKind(program(), source, nodeAddresses),
 			destination,
 			protocol: "TCP",
 			port,
-			...(last && last.until > now ? { remembered: last.to } : {}),
+			...(remembered && { remembered }),
 			pick: random,
 		});
 		switch (verdict.verdict) {
@@ -55,8 +53,8 @@ export function decideBy({
 				return verdict.verdict;
 			case "forwarded": {
 				const { to, affinitySeconds } = verdict;
-				if (affinitySeconds === undefined) remembered.delete(flow);
-				else remembered.set(flow, { to, until: now + affinitySeconds * 1000 });
+				if (affinitySeconds === undefined) clients.delete(flow);
+				else clients.set(flow, to, now + affinitySeconds * 1000, now);
 				return { goesTo: { host: to.address, port: to.port } };
 			}
 			case "answered":

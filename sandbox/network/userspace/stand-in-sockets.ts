@@ -1,5 +1,6 @@
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Clock } from "../../../operator/clock.ts";
 
 /** A connection that fails as connect(2) does. */
 export function failing(
@@ -7,20 +8,37 @@ export function failing(
 	{ host, port }: { host: string; port: number },
 ): Socket {
 	const socket = new Socket();
-	const error = Object.assign(new Error(`connect ${code} ${host}:${port}`), {
+	// After the caller has had the chance to listen.
+	setImmediate(() => socket.destroy(connectError(code, { host, port })));
+	return socket;
+}
+
+/** How long Linux sends first packets before it gives up (tcp(7), tcp_syn_retries 6): 1 + 2 + 4 + ... + 64 s. */
+export const connectTimeoutMs = 127_000;
+
+/** A connection whose first packets are lost: it begins, gets nowhere, and fails with ETIMEDOUT in the end. */
+export function lost(
+	clock: Clock,
+	target: { host: string; port: number },
+): Socket {
+	const socket = new Socket();
+	const cancel = clock.after(connectTimeoutMs, () =>
+		socket.destroy(connectError("ETIMEDOUT", target)),
+	);
+	socket.once("close", cancel);
+	return socket;
+}
+
+function connectError(
+	code: string,
+	{ host, port }: { host: string; port: number },
+): Error {
+	return Object.assign(new Error(`connect ${code} ${host}:${port}`), {
 		code,
 		syscall: "connect",
 		address: host,
 		port,
 	});
-	// After the caller has had the chance to listen.
-	setImmediate(() => socket.destroy(error));
-	return socket;
-}
-
-/** A connection whose first packet is lost: it begins and never gets anywhere. */
-export function lost(): Socket {
-	return new Socket();
 }
 
 /** A connection whose bytes go through a stream, for who takes nothing but sockets. */

@@ -13,13 +13,16 @@ import type {
 } from "../../../operator/model/rules/program.ts";
 import type { Place, PodNetwork } from "../network.ts";
 import { decideBy } from "./rules.ts";
+import { connectTimeoutMs } from "./stand-in-sockets.ts";
 import { UserspaceNetwork } from "./userspace-network.ts";
 
+let clock: FakeClock;
 let network: UserspaceNetwork;
 const servers: Server[] = [];
 
 beforeEach(() => {
-	network = new UserspaceNetwork();
+	clock = new FakeClock();
+	network = new UserspaceNetwork({ clock });
 });
 
 afterEach(async () => {
@@ -183,7 +186,7 @@ test("a NodePort is translated where it arrives, whoever asks", async () => {
 		expect(await ask(from, one.address, 30080)).toBe("web");
 });
 
-test("traffic that the rules drop gets no answer at all", async () => {
+test("traffic that the rules drop gets no answer at all, and its sender gives up in the end", async () => {
 	const node = network.addNode(1);
 	network.setRules(
 		"node-1",
@@ -191,11 +194,21 @@ test("traffic that the rules drop gets no answer at all", async () => {
 	);
 	const socket = network.outside.connect({ host: node.address, port: 30080 });
 	const events: string[] = [];
-	for (const event of ["connect", "error", "close"])
+	for (const event of ["connect", "close"])
 		socket.on(event, () => events.push(event));
+	socket.on("error", ({ message }) => events.push(message));
 	expect(await ask(network.outside, node.address, 30081)).toBe("ECONNREFUSED");
+	await clock.advance(connectTimeoutMs - 1);
 	expect(events).toEqual([]);
-	socket.destroy();
+	await clock.advance(1);
+	expect(events).toEqual([`connect ETIMEDOUT ${node.address}:30080`, "close"]);
+	const impatient = network.outside.connect({
+		host: node.address,
+		port: 30080,
+	});
+	impatient.destroy();
+	await once(impatient, "close");
+	expect(clock.waiting()).toEqual([]);
 });
 
 test("affinity keeps a client at its endpoint for as long as it lasts", async () => {
@@ -205,7 +218,6 @@ test("affinity keeps a client at its endpoint for as long as it lasts", async ()
 			podThatAnswers(node.addPod({ hostNetwork: false }), name),
 		),
 	);
-	const clock = new FakeClock();
 	let pick = 0;
 	network.setRules(
 		"node-1",

@@ -1,5 +1,6 @@
 import { BlockList, connect, isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { type Clock, systemClock } from "../../../operator/clock.ts";
 import { FairleadError } from "../../../operator/errors.ts";
 import { AddressPool } from "../address-pool.ts";
 import {
@@ -39,6 +40,7 @@ export class UserspaceNetwork implements Network {
 	readonly mode = "userspace";
 	readonly outside: Place;
 	readonly cloud: Place;
+	readonly #clock: Clock;
 	readonly #nodes = new Map<string, Node>();
 	readonly #rules = new Map<string, (flow: Flow) => Decision>();
 	readonly #listeners = new Map<string, Target>();
@@ -46,7 +48,8 @@ export class UserspaceNetwork implements Network {
 	readonly #balancerCidrs = new BlockList();
 	#dialBalancer: ((target: Target) => Duplex) | undefined;
 
-	constructor() {
+	constructor({ clock = systemClock }: { clock?: Clock } = {}) {
+		this.#clock = clock;
 		this.outside = this.#place(outsideAddress);
 		this.cloud = this.#place(cloudAddress);
 		const [base = "", length] = balancerCidr.split("/");
@@ -154,7 +157,7 @@ export class UserspaceNetwork implements Network {
 		const asked = isLoopback ? { ...target, host: source } : target;
 		const decided = this.#passRules(source, from, asked);
 		if (decided === "rejected") return failing("ECONNREFUSED", target);
-		if (decided === "dropped") return lost();
+		if (decided === "dropped") return lost(this.#clock, target);
 		return this.#deliver(decided, target);
 	}
 
