@@ -107,12 +107,12 @@ export function startInside(options: InsideOptions): Inside {
 	);
 	for (const { fd } of Object.values(listeners)) closeSync(fd);
 	child.stdout?.pipe(options.stdout, { end: false });
-	child.stderr?.pipe(options.stderr, { end: false });
 
 	const ended = new Promise<Awaited<Inside["ended"]>>((resolve) => {
 		child.once("error", () => resolve({ code: null, signal: null }));
 		child.once("close", (code, signal) => resolve({ code, signal }));
 	});
+	// What `unshare` says when it cannot is told in better words, so nobody sees it before it is clear that it could.
 	let words = "";
 	const listen = (chunk: Buffer) => {
 		words += chunk;
@@ -121,6 +121,8 @@ export function startInside(options: InsideOptions): Inside {
 	const started = new Promise<void>((resolve, reject) => {
 		child.once("message", () => {
 			child.stderr?.off("data", listen);
+			options.stderr.write(words);
+			child.stderr?.pipe(options.stderr, { end: false });
 			child.on("message", onReport);
 			child.send({ start, listeners: names }, () => {});
 			resolve();

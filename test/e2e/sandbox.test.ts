@@ -219,6 +219,45 @@ describe("fairlead sandbox", () => {
 		taken.close();
 	});
 
+	it("carries packets itself where namespaces are not allowed, and says why", async () => {
+		// Root of a user namespace in which nobody may make another network.
+		sandbox = new Fairlead(["sandbox", "--nodes", "2"], {}, [
+			"unshare",
+			"--user",
+			"--map-root-user",
+			"sh",
+			"-c",
+			'echo 0 >/proc/sys/user/max_net_namespaces && exec "$@"',
+			"sh",
+		]);
+		const [, mode = ""] = await sandbox.printed(/network: (.*)/);
+		expect(mode).toBe(
+			"userspace, since this machine allows no net namespaces (sysctl user.max_net_namespaces = 0)",
+		);
+		const [, door = "", address = ""] = await sandbox.printed(
+			/curl -x socks5h:\/\/(\S+) http:\/\/(\S+)\//,
+		);
+		expect((await getThroughDoor(door, address, 80)).status).toBe(200);
+		expect(sandbox.log).toEqual([]);
+		expect(await sandbox.kill("SIGINT")).toEqual({ code: 0, signal: null });
+	});
+
+	it("refuses to start in mode netns where that is not allowed", async () => {
+		sandbox = new Fairlead(["sandbox", "--network", "netns"], {}, [
+			"unshare",
+			"--user",
+			"--map-root-user",
+			"sh",
+			"-c",
+			'echo 0 >/proc/sys/user/max_net_namespaces && exec "$@"',
+			"sh",
+		]);
+		expect((await sandbox.ended).code).toBe(1);
+		expect(sandbox.log.map(({ msg }) => msg)).toEqual([
+			"fairlead sandbox: this machine allows no net namespaces (sysctl user.max_net_namespaces = 0)",
+		]);
+	});
+
 	it("ends with one line that names the folder when --data cannot be made", async () => {
 		sandbox = new Fairlead(["sandbox", "--data", "/dev/null/data"]);
 		const { code } = await sandbox.ended;

@@ -21,15 +21,23 @@ export class Fairlead {
 	readonly ended: Promise<{ code: number | null; signal: string | null }>;
 	readonly #watchers = new Set<() => void>();
 
-	constructor(args: string[], env: NodeJS.ProcessEnv = {}) {
-		this.child = spawn(
+	/** `through` is a command that runs the command it is given. */
+	constructor(
+		args: string[],
+		env: NodeJS.ProcessEnv = {},
+		through: readonly string[] = [],
+	) {
+		const [program = "", ...rest] = [
+			...through,
 			process.execPath,
-			["--disable-warning=ExperimentalWarning", main, ...args],
-			{
-				stdio: ["ignore", "pipe", "pipe"],
-				env: { PATH: process.env.PATH, HOME: "/nonexistent", ...env },
-			},
-		);
+			"--disable-warning=ExperimentalWarning",
+			main,
+			...args,
+		];
+		this.child = spawn(program, rest, {
+			stdio: ["ignore", "pipe", "pipe"],
+			env: { PATH: process.env.PATH, HOME: "/nonexistent", ...env },
+		});
 		const closed = once(this.child, "close");
 		this.ended = closed.then(([code, signal]) => ({
 			code: code as number | null,
