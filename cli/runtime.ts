@@ -30,6 +30,12 @@ export function processRuntime(): Runtime {
 			} else if (now - asked > sameSignalMs) process.exit(130);
 		});
 	const { env } = process;
+	// Nobody tells a process that its parent was killed; bin/run.js stands for this one, and its end is asking to stop.
+	const launcher = Number(env["FAIRLEAD_LAUNCHER"]);
+	if (process.ppid === launcher)
+		setInterval(() => {
+			if (process.ppid !== launcher) stop.abort(new Error("launcher killed"));
+		}, 500).unref();
 	return {
 		clock: systemClock,
 		random: Math.random,

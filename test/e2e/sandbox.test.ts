@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -5,7 +6,9 @@ import { tmpdir } from "node:os";
 import { request } from "node:https";
 import { type AddressInfo, createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import { jest } from "@jest/globals";
 import { systemClock } from "../../operator/clock.ts";
 import { createKubeClient } from "../../operator/cluster/client.ts";
@@ -265,6 +268,28 @@ describe("fairlead sandbox", () => {
 			code: 1,
 			said: [expect.stringContaining("--data /dev/null/data: ") as string],
 		});
+	});
+});
+
+describe("the launcher of the sandbox", () => {
+	it("takes the sandbox with it when it is killed", async () => {
+		const launcher = spawn(
+			process.execPath,
+			[
+				fileURLToPath(new URL("../../bin/fairlead.js", import.meta.url)),
+				"sandbox",
+			],
+			{ stdio: ["ignore", "pipe", "inherit"] },
+		);
+		for await (const line of createInterface({ input: launcher.stdout }))
+			if (line.includes("curl -x")) break;
+		const processes = descendants(launcher.pid ?? 0);
+		expect(processes.length).toBeGreaterThan(3);
+		launcher.kill("SIGKILL");
+		await eventually(
+			() => processes.filter((pid) => existsSync(`/proc/${pid}`)),
+			(left) => expect(left).toEqual([]),
+		);
 	});
 });
 
