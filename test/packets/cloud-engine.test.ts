@@ -1,5 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import {
+	createSocket,
+	type RemoteInfo,
+	type Socket as UdpSocket,
+} from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
@@ -13,6 +17,7 @@ import type {
 	EngineBalancer,
 } from "../../fake-cloud/engine/engine.ts";
 import { engineNetwork } from "../../fake-cloud/engine/network.ts";
+import { conntrackFlows } from "../../fake-cloud/engine/kernel/conntrack-flows.ts";
 import type { KernelEngine } from "../../fake-cloud/engine/kernel/kernel-engine.ts";
 import { openKernelEngine } from "../../fake-cloud/engine/kernel/open.ts";
 import type { Service } from "../../fake-cloud/store/records.ts";
@@ -24,6 +29,7 @@ import {
 } from "../../operator/kernel/namespaces.ts";
 import { openRouteSocket } from "../../operator/kernel/rtnetlink.ts";
 import { bindUdpIn, listenIn } from "../../operator/kernel/sockets.ts";
+import { setNetworkSettings } from "../../operator/kernel/sysctl.ts";
 import { createNetwork } from "../../sandbox/network/create-network.ts";
 import type { Network, NodeNetwork } from "../../sandbox/network/network.ts";
 import { quietLog } from "../support/quiet-log.ts";
@@ -454,6 +460,62 @@ test("what the kernel carries is counted, by listener and by node", async () => 
 	for (const client of clients) client.end();
 	await until(({ counters }) => counters.open === 0);
 	expect(engine.report(1)?.counters).toMatchObject({ total: 8, failed: 0 });
+});
+
+test("where the kernel does not count bytes, connections are counted all the same", async () => {
+	const flows = conntrackFlows(cloud());
+	setNetworkSettings(cloud(), { "netfilter/nf_conntrack_acct": 0 });
+	await Promise.all(
+		nodes.map((node) => serve(node, (socket) => socket.pipe(socket))),
+	);
+	engine.set(balancer([service(), udp]));
+	await until(healthy(2));
+	const client = engine.dial(address, 80).on("error", () => {});
+	client.write("hello");
+	await once(client, "data");
+	await until(({ counters }) => counters.open === 1);
+	expect(flows.list()).toMatchObject([
+		{ open: true, unanswered: false, bytesIn: 0, bytesOut: 0 },
+	]);
+	client.end();
+	await until(({ counters }) => counters.open === 0);
+	expect(engine.report(1)?.counters).toMatchObject({
+		total: 1,
+		failed: 0,
+		bytesIn: 0,
+		bytesOut: 0,
+	});
+	flows.close();
+});
+
+test("where the kernel does not count packets, it is still known who was answered", async () => {
+	const flows = conntrackFlows(cloud());
+	setNetworkSettings(cloud(), { "netfilter/nf_conntrack_acct": 0 });
+	await Promise.all(nodes.map((node) => serve(node, () => {})));
+	engine.set(balancer([service(), udp]));
+	await until(healthy(2));
+	const asked = nodes.map(async ({ namespace, address: at }) => {
+		const socket = createSocket("udp4");
+		socket.bind({ fd: bindUdpIn(namespace as NetworkNamespace, at, 30053) });
+		open.add(socket);
+		const [, from] = (await once(socket, "message")) as [Buffer, RemoteInfo];
+		return () => socket.send("answer", from.port, from.address);
+	});
+	let hear: () => void = () => {};
+	const heard = new Promise<void>((resolve) => {
+		hear = resolve;
+	});
+	const path = engine.dialUdp(address, 53, hear);
+	paths.push(path);
+	path.send(Buffer.from("question"));
+	const answer = await Promise.race(asked);
+	const datagrams = () =>
+		flows.list().filter(({ transport }) => transport === "udp");
+	expect(datagrams()).toMatchObject([{ unanswered: true }]);
+	answer();
+	await heard;
+	expect(datagrams()).toMatchObject([{ unanswered: false }]);
+	flows.close();
 });
 
 test("a balancer that is removed leaves no rule, no address and no flow", async () => {

@@ -13,7 +13,7 @@ import {
 	NLM_F_DUMP,
 	netlinkMessage,
 } from "../../../operator/kernel/netlink-message.ts";
-import { setNetworkSettings } from "../../../operator/kernel/sysctl.ts";
+import { trySetNetworkSetting } from "../../../operator/kernel/sysctl.ts";
 import type { Flow, FlowMatch, Flows } from "./flows.ts";
 
 /** ctnetlink: include/uapi/linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h, nf_conntrack_tcp.h. */
@@ -24,6 +24,7 @@ const CT_GET = CTNETLINK | 1;
 
 const CTA_TUPLE_ORIG = 1;
 const CTA_TUPLE_REPLY = 2;
+const CTA_STATUS = 3;
 const CTA_PROTOINFO = 4;
 const CTA_COUNTERS_ORIG = 9;
 const CTA_COUNTERS_REPLY = 10;
@@ -42,6 +43,10 @@ const CTA_COUNTERS_BYTES = 2;
 const CTA_PROTOINFO_TCP = 1;
 const CTA_PROTOINFO_TCP_STATE = 1;
 
+const IPS_SEEN_REPLY = 1 << 1;
+/** Of TCP: both sides have agreed to the connection. */
+const IPS_ASSURED = 1 << 2;
+
 const TCP = 6;
 const UDP = 17;
 /** The first TCP state in which nothing more is carried but the end: LAST_ACK, TIME_WAIT, CLOSE. */
@@ -55,12 +60,16 @@ interface Entry {
 }
 
 /**
- * The flows that conntrack knows in a namespace and that were sent on to another address; counts them from now on.
+ * The flows that conntrack knows in a namespace and that were sent on to another address; counts their bytes from now on.
+ * Opened after rules that translate were written: they load conntrack. Where the kernel does not count for this namespace (some
+ * hide the setting from user namespaces, or let only the first one set it) flows are listed with 0 bytes.
  *
  * @throws KernelDenied, KernelUnsupported, KernelFailed; also its methods
  */
 export function conntrackFlows(namespace: NetworkNamespace): Flows {
-	setNetworkSettings(namespace, { "netfilter/nf_conntrack_acct": 1 });
+	trySetNetworkSetting(namespace, "netfilter/nf_conntrack_acct", 1, {
+		mayBeDenied: true,
+	});
 	const socket = new NetlinkSocket(namespace, NETLINK_NETFILTER);
 	const entries = () =>
 		socket
@@ -112,6 +121,7 @@ function readEntry(body: Buffer): Entry | undefined {
 	const answered = readCounters(read.get(CTA_COUNTERS_REPLY));
 	const tcp = there.protocol === TCP;
 	const state = readTcpState(read.get(CTA_PROTOINFO));
+	const status = read.get(CTA_STATUS)?.readUInt32BE(0) ?? 0;
 	const flow: Flow = {
 		id: `${id.toString("hex")} ${original.toString("hex")}`,
 		transport: tcp ? "tcp" : "udp",
@@ -119,10 +129,13 @@ function readEntry(body: Buffer): Entry | undefined {
 		port: there.destinationPort,
 		target: { address: back.source, port: back.sourcePort },
 		open: !tcp || state < TCP_CONNTRACK_LAST_ACK,
-		// To whom a target refuses TCP says nothing but its first word.
-		unanswered: answered.packets === 0 || (tcp && sent.packets === 1),
-		bytesIn: sent.bytes,
-		bytesOut: answered.bytes,
+		unanswered:
+			sent && answered
+				? // To whom a target refuses TCP says nothing but its first word.
+					answered.packets === 0 || (tcp && sent.packets === 1)
+				: (status & (tcp ? IPS_ASSURED : IPS_SEEN_REPLY)) === 0,
+		bytesIn: sent?.bytes ?? 0,
+		bytesOut: answered?.bytes ?? 0,
 	};
 	return {
 		flow,
@@ -160,11 +173,12 @@ function readTuple(value: Buffer): Tuple | undefined {
 	};
 }
 
-function readCounters(value: Buffer | undefined): {
-	packets: number;
-	bytes: number;
-} {
-	const read = value ? attributeMap(value) : new Map<number, Buffer>();
+/** Undefined for a flow that is not counted. */
+function readCounters(
+	value: Buffer | undefined,
+): { packets: number; bytes: number } | undefined {
+	if (!value) return undefined;
+	const read = attributeMap(value);
 	return {
 		packets: Number(read.get(CTA_COUNTERS_PACKETS)?.readBigUInt64BE(0) ?? 0n),
 		bytes: Number(read.get(CTA_COUNTERS_BYTES)?.readBigUInt64BE(0) ?? 0n),

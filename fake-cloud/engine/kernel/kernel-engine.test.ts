@@ -13,6 +13,7 @@ import { engineNetwork } from "../network.ts";
 import type { ProbeResult } from "../userspace/probe.ts";
 import type { Flow, FlowMatch } from "./flows.ts";
 import { KernelEngine } from "./kernel-engine.ts";
+import { RulesWriter } from "./rules-writer.ts";
 
 /** A kernel that does what it is told, or refuses. */
 class FakeKernel implements RulesBackend {
@@ -22,6 +23,7 @@ class FakeKernel implements RulesBackend {
 	flows: Flow[] = [];
 	written: string[] = [];
 	refuses: string | undefined;
+	refusesAddress: string | undefined;
 	changedBy: string | undefined;
 
 	replace({ frontends }: Parameters<RulesBackend["replace"]>[0]): void {
@@ -83,14 +85,18 @@ function start() {
 		log,
 		network: { namespace: ownNamespace },
 		outside: engineNetwork(),
-		rules: kernel,
+		rules: new RulesWriter(kernel, log),
 		flows: {
 			list: () => kernel.flows,
 			forget: (match) => kernel.forgotten.push(match),
 			close() {},
 		},
 		addresses: {
-			add: (address) => void kernel.addresses.add(address),
+			add(address) {
+				if (address === kernel.refusesAddress)
+					throw new Error(`nobody carries ${address}`);
+				kernel.addresses.add(address);
+			},
 			remove: (address) => void kernel.addresses.delete(address),
 			close() {},
 		},
@@ -120,6 +126,19 @@ test("a balancer's address is held and its listeners are rules", () => {
 		["udp", "kernel"],
 		["tcp", "kernel"],
 	]);
+});
+
+test("of an address that the kernel refuses the listeners say so, and the others are held", () => {
+	const { engine, kernel } = start();
+	kernel.refusesAddress = "2001:db8::1";
+	engine.set({
+		...balancer([service(30080)], targets),
+		addresses: ["2001:db8::1", "203.0.113.1"],
+	});
+	expect([...kernel.addresses]).toEqual(["203.0.113.1"]);
+	expect(engine.report(1)?.listeners[0]?.failure).toBe(
+		"nobody carries 2001:db8::1",
+	);
 });
 
 test("what is set again as it was is not written again", () => {

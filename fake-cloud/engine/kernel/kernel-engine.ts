@@ -4,7 +4,6 @@ import type { NetworkNamespace } from "../../../operator/kernel/namespaces.ts";
 import {
 	type Frontend,
 	frontendKey,
-	type RulesBackend,
 } from "../../../operator/model/rules/program.ts";
 import { listenerKey } from "../../store/listener-key.ts";
 import type { Service } from "../../store/records.ts";
@@ -25,7 +24,7 @@ import { FlowCounters, sum } from "./flow-counters.ts";
 import type { FlowMatch, Flows } from "./flows.ts";
 import type { HeldAddresses } from "./loopback-addresses.ts";
 import { openDatagrams } from "./outside-datagrams.ts";
-import { RulesWriter } from "./rules-writer.ts";
+import type { RulesWriter } from "./rules-writer.ts";
 
 export interface KernelEngineOptions
 	extends Omit<UserspaceEngineOptions, "network" | "listen"> {
@@ -33,7 +32,7 @@ export interface KernelEngineOptions
 	network: Partial<EngineNetwork> & { namespace: NetworkNamespace };
 	/** Where `dial` begins: a machine whose packets to balancers come to the namespace. */
 	outside: EngineNetwork;
-	rules: RulesBackend;
+	rules: RulesWriter;
 	flows: Flows;
 	addresses: HeldAddresses;
 }
@@ -84,10 +83,9 @@ export class KernelEngine implements Engine {
 	/** What the kernel would not do, as far as it has been logged. */
 	readonly #refusals = new Set<string>();
 
-	/** @throws KernelDenied, KernelUnsupported, KernelFailed when it may not write rules */
 	constructor(options: KernelEngineOptions) {
 		this.#options = options;
-		this.#rules = new RulesWriter(options.rules, options.log);
+		this.#rules = options.rules;
 		this.#inner = new UserspaceEngine({
 			...options,
 			changed: (id) => this.#onHealth(id),
@@ -204,10 +202,10 @@ export class KernelEngine implements Engine {
 	/** Gives the namespace a balancer's addresses. */
 	#hold(carried: Carried): void {
 		const was = carried.failure;
-		carried.failure = this.#attempt(() => {
-			for (const address of carried.balancer.addresses)
-				this.#options.addresses.add(address);
-		});
+		const failures = carried.balancer.addresses.map((address) =>
+			this.#attempt(() => this.#options.addresses.add(address)),
+		);
+		carried.failure = failures.find((failure) => failure !== null) ?? null;
 		if (carried.failure !== was) this.#options.changed?.(carried.balancer.id);
 	}
 

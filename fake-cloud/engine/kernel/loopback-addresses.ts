@@ -1,3 +1,5 @@
+import { isIPv6 } from "node:net";
+import { FairleadError } from "../../../operator/errors.ts";
 import {
 	addAddress,
 	removeAddress,
@@ -9,7 +11,7 @@ import {
 	carryOut,
 	openRouteSocket,
 } from "../../../operator/kernel/rtnetlink.ts";
-import { setNetworkSettings } from "../../../operator/kernel/sysctl.ts";
+import { trySetNetworkSetting } from "../../../operator/kernel/sysctl.ts";
 
 /** The addresses that a machine answers for beside its own. Calls are synchronous and may be repeated. */
 export interface HeldAddresses {
@@ -21,9 +23,9 @@ export interface HeldAddresses {
 /**
  * Addresses on the loopback link of a namespace, where the kernel answers echo, refuses ports that nobody serves, and lets
  * sockets bind. An address of `ranges` that nobody has is unreachable there: by a default route its packets would come
- * back for ever.
+ * back for ever. Where the kernel has IPv6 off (`ipv6.disable=1`), nobody carries such an address: `add` says so.
  *
- * @throws KernelDenied, KernelFailed; also its methods
+ * @throws KernelDenied, KernelFailed; also its methods, and `add` KernelUnsupported
  */
 export function loopbackAddresses(
 	namespace: NetworkNamespace,
@@ -33,18 +35,21 @@ export function loopbackAddresses(
 	const held = (address: string) => ({
 		link: LOOPBACK,
 		address,
-		prefixLength: address.includes(":") ? 128 : 32,
+		prefixLength: isIPv6(address) ? 128 : 32,
 	});
+	let hasIPv6: boolean;
 	const nowhere = (destination: string): Route => ({
 		destination,
 		type: "unreachable",
 	});
 	try {
 		// Machines that use no IPv6 turn it off for namespaces to come, too.
-		setNetworkSettings(namespace, { "ipv6/conf/lo/disable_ipv6": 0 });
+		hasIPv6 = trySetNetworkSetting(namespace, "ipv6/conf/lo/disable_ipv6", 0);
 		carryOut(
 			socket,
-			ranges.map((range) => setRoute(nowhere(range))),
+			ranges
+				.filter((range) => hasIPv6 || !range.includes(":"))
+				.map((range) => setRoute(nowhere(range))),
 		);
 	} catch (error) {
 		socket.close();
@@ -52,10 +57,18 @@ export function loopbackAddresses(
 	}
 	return {
 		add(address) {
+			if (!hasIPv6 && isIPv6(address))
+				throw new FairleadError(
+					"KernelUnsupported",
+					`nobody carries ${address}: this kernel has IPv6 off`,
+				);
 			// In scope link no packet of the cloud's own ever leaves from it.
 			carryOut(socket, [addAddress({ ...held(address), scope: "link" })]);
 		},
-		remove: (address) => carryOut(socket, [removeAddress(held(address))]),
+		remove(address) {
+			if (hasIPv6 || !isIPv6(address))
+				carryOut(socket, [removeAddress(held(address))]);
+		},
 		close: () => socket.close(),
 	};
 }

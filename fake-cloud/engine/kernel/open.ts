@@ -1,8 +1,8 @@
 import { NftablesBackend } from "../../../operator/kernel/nftables/backend.ts";
-import type { RulesBackend } from "../../../operator/model/rules/program.ts";
 import { conntrackFlows } from "./conntrack-flows.ts";
 import { KernelEngine, type KernelEngineOptions } from "./kernel-engine.ts";
 import { loopbackAddresses } from "./loopback-addresses.ts";
+import { RulesWriter } from "./rules-writer.ts";
 
 export interface OpenKernelEngineOptions
 	extends Omit<KernelEngineOptions, "rules" | "flows" | "addresses"> {
@@ -29,12 +29,13 @@ export function openKernelEngine({
 		return part;
 	};
 	try {
-		return new KernelEngine({
-			...options,
-			addresses: keep(loopbackAddresses(namespace, ranges)),
-			flows: keep(conntrackFlows(namespace)),
-			rules: keep<RulesBackend>(new NftablesBackend(namespace, { table })),
-		});
+		const addresses = keep(loopbackAddresses(namespace, ranges));
+		const rules = keep(
+			new RulesWriter(new NftablesBackend(namespace, { table }), options.log),
+		);
+		// After the rules, which load conntrack and its settings.
+		const flows = keep(conntrackFlows(namespace));
+		return new KernelEngine({ ...options, addresses, flows, rules });
 	} catch (error) {
 		for (const part of opened.reverse()) part.close();
 		throw error;

@@ -17,11 +17,21 @@ export class RulesWriter {
 	#unsure = true;
 	#failure: string | null = null;
 
-	/** Begins with none. @throws KernelDenied, KernelUnsupported, KernelFailed */
+	/** Begins with none. @throws KernelDenied, KernelUnsupported, KernelFailed; `rules` is closed then */
 	constructor(rules: RulesBackend, log: Log) {
 		this.#rules = rules;
 		this.#log = log;
-		this.#replace();
+		rules.onTrouble = (error) =>
+			log.warn(
+				{ err: error },
+				"flows to targets that are gone are not all forgotten",
+			);
+		try {
+			this.#replace();
+		} catch (error) {
+			rules.close();
+			throw error;
+		}
 	}
 
 	/** Why the rules are not as they should be; null when they are. */

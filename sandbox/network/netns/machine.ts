@@ -18,7 +18,10 @@ import {
 	type RouteStep,
 } from "../../../operator/kernel/rtnetlink.ts";
 import { connectIn } from "../../../operator/kernel/sockets.ts";
-import { setNetworkSettings } from "../../../operator/kernel/sysctl.ts";
+import {
+	setNetworkSettings,
+	trySetNetworkSetting,
+} from "../../../operator/kernel/sysctl.ts";
 import {
 	balancerCidr,
 	cloudAddress,
@@ -144,6 +147,7 @@ export function forwardPackets(namespace: NetworkNamespace): void {
 		"ipv4/conf/all/send_redirects": 0,
 		"ipv4/conf/default/send_redirects": 0,
 		"ipv4/icmp_ratelimit": 0,
-		"ipv6/conf/default/addr_gen_mode": 1,
 	});
+	// A kernel without IPv6 makes up no addresses of it.
+	trySetNetworkSetting(namespace, "ipv6/conf/default/addr_gen_mode", 1);
 }
