@@ -29,7 +29,7 @@ export class ClusterContents {
 	 * cluster is new: a sample that somebody has deleted stays deleted.
 	 */
 	async fill(nodes: number): Promise<void> {
-		const objects = clusterObjects(this.#options);
+		const objects = clusterObjects({ ...this.#options, nodes });
 		const isNew = !(await this.#isThere(objects[0]));
 		await Promise.all([
 			...objects.map((each) => this.#apply(each)),

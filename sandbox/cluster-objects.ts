@@ -18,6 +18,9 @@ export const sampleService = { namespace: "default", name: "hello" };
 export const dnsAddress = "10.96.0.10";
 const tokenSecret = { namespace: "kube-system", name: "cloud-token" };
 
+/** What a balancer of Hetzner's type lb11 takes; lb21 takes 75. */
+const smallestTypeTargets = 25;
+
 /** One folder up when run from source, two when run from dist/. */
 function inPackage(path: string): URL {
 	return (
@@ -45,6 +48,7 @@ export async function readCrds(): Promise<object[]> {
 export function clusterObjects(options: {
 	cloudUrl: string;
 	token: string;
+	nodes: number;
 }): ObjectOf[] {
 	const dns = { namespace: "kube-system", name: "kube-dns" };
 	return [
@@ -70,6 +74,7 @@ export function clusterObjects(options: {
 						endpoint: `${options.cloudUrl}/v1`,
 						tokenSecretRef: tokenSecret,
 						location: "fsn1",
+						...(options.nodes > smallestTypeTargets && { type: "lb21" }),
 					},
 				},
 			} as KubeObject,
