@@ -22,6 +22,17 @@ import { getThroughDoor } from "../support/through-door.ts";
 
 jest.setTimeout(60_000);
 
+/** Runs a command as root of a user namespace in which nobody may make another network. */
+const withoutNetworks = [
+	"unshare",
+	"--user",
+	"--map-root-user",
+	"sh",
+	"-c",
+	'echo 0 >/proc/sys/user/max_net_namespaces && exec "$@"',
+	"sh",
+];
+
 describe("fairlead sandbox", () => {
 	let sandbox: Fairlead;
 	afterEach(() => sandbox.kill("SIGKILL"));
@@ -223,16 +234,7 @@ describe("fairlead sandbox", () => {
 	});
 
 	it("carries packets itself where namespaces are not allowed, and says why", async () => {
-		// Root of a user namespace in which nobody may make another network.
-		sandbox = new Fairlead(["sandbox", "--nodes", "2"], {}, [
-			"unshare",
-			"--user",
-			"--map-root-user",
-			"sh",
-			"-c",
-			'echo 0 >/proc/sys/user/max_net_namespaces && exec "$@"',
-			"sh",
-		]);
+		sandbox = new Fairlead(["sandbox", "--nodes", "2"], {}, withoutNetworks);
 		const [, mode = ""] = await sandbox.printed(/network: (.*)/);
 		expect(mode).toBe(
 			"userspace, since this machine allows no net namespaces (sysctl user.max_net_namespaces = 0)",
@@ -246,15 +248,11 @@ describe("fairlead sandbox", () => {
 	});
 
 	it("refuses to start in mode netns where that is not allowed", async () => {
-		sandbox = new Fairlead(["sandbox", "--network", "netns"], {}, [
-			"unshare",
-			"--user",
-			"--map-root-user",
-			"sh",
-			"-c",
-			'echo 0 >/proc/sys/user/max_net_namespaces && exec "$@"',
-			"sh",
-		]);
+		sandbox = new Fairlead(
+			["sandbox", "--network", "netns"],
+			{},
+			withoutNetworks,
+		);
 		expect((await sandbox.ended).code).toBe(1);
 		expect(sandbox.log.map(({ msg }) => msg)).toEqual([
 			"fairlead sandbox: this machine allows no net namespaces (sysctl user.max_net_namespaces = 0)",
