@@ -14,6 +14,7 @@ export interface ClusterContentsOptions {
 	cloudUrl: string;
 	/** Of this run. */
 	token: string;
+	sample: readonly KubeObject[];
 }
 
 /** What the sandbox itself puts into its cluster and its cloud; both may have been used before (--data). */
@@ -36,9 +37,9 @@ export class ClusterContents {
 			this.#removeNodesBeyond(nodes),
 		]);
 		if (!isNew) return;
-		const { client } = this.#options;
+		const { client, sample } = this.#options;
 		await Promise.all(
-			(await sampleObjects()).map(({ resource, object }) =>
+			sampleObjects(sample).map(({ resource, object }) =>
 				client.create(resource, object),
 			),
 		);

@@ -1,6 +1,3 @@
-import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
-import { parse, parseAllDocuments } from "yaml";
 import type { KubeObject } from "../operator/api/meta.ts";
 import { type Resource, resources } from "../operator/cluster/kube.ts";
 import { outsideAddress } from "./network/addresses.ts";
@@ -20,29 +17,6 @@ const tokenSecret = { namespace: "kube-system", name: "cloud-token" };
 
 /** What a balancer of Hetzner's type lb11 takes; lb21 takes 75. */
 const smallestTypeTargets = 25;
-
-/** One folder up when run from source, two when run from dist/. */
-function inPackage(path: string): URL {
-	return (
-		["../", "../../"]
-			.map((up) => new URL(up + path, import.meta.url))
-			.find((url) => existsSync(url)) ?? new URL(`../${path}`, import.meta.url)
-	);
-}
-
-/** The kinds of fairlead.dev. */
-export async function readCrds(): Promise<object[]> {
-	const folder = inPackage("crds/");
-	const files = (await readdir(folder)).filter((name) =>
-		name.endsWith(".yaml"),
-	);
-	return Promise.all(
-		files.map(
-			async (name) =>
-				parse(await readFile(new URL(name, folder), "utf8")) as object,
-		),
-	);
-}
 
 /** A default class on the bundled cloud, and the cluster's DNS. */
 export function clusterObjects(options: {
@@ -126,18 +100,18 @@ export function clusterObjects(options: {
 	];
 }
 
-/** What `npm start` shows: examples/services/hello.yaml in namespace default. */
-export async function sampleObjects(): Promise<ObjectOf[]> {
-	const file = inPackage("examples/services/hello.yaml");
-	const kinds: Record<string, Resource> = {
-		Deployment: resources.deployments,
-		Service: resources.services,
-	};
-	return parseAllDocuments(await readFile(file, "utf8")).map((document) => {
-		const object = document.toJS() as KubeObject;
-		const resource = kinds[object.kind ?? ""];
-		if (!resource) throw new Error(`${file.pathname} has a ${object.kind}`);
-		object.metadata.namespace = sampleService.namespace;
-		return { resource, object };
+const sampleKinds: Record<string, Resource> = {
+	Deployment: resources.deployments,
+	Service: resources.services,
+};
+
+/** What `npm start` shows, in namespace default; `manifests` are those of examples/services/hello.yaml. */
+export function sampleObjects(manifests: readonly KubeObject[]): ObjectOf[] {
+	return manifests.map((manifest) => {
+		const resource = sampleKinds[manifest.kind ?? ""];
+		if (!resource) throw new Error(`the sample has a ${manifest.kind}`);
+		const { namespace } = sampleService;
+		const metadata = { ...manifest.metadata, namespace };
+		return { resource, object: { ...manifest, metadata } };
 	});
 }

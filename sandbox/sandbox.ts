@@ -17,8 +17,9 @@ import { type DnsServer, startDns } from "../operator/dns/server.ts";
 import { bindUdpIn, listenIn } from "../operator/kernel/sockets.ts";
 import type { Log } from "../operator/log.ts";
 import { type ApiServer, startApiServer } from "./apiserver/start.ts";
+import type { Bundled } from "./bundled.ts";
 import { ClusterContents } from "./cluster-contents.ts";
-import { dnsAddress, readCrds, samplePort } from "./cluster-objects.ts";
+import { dnsAddress, samplePort } from "./cluster-objects.ts";
 import { startControllers } from "./controllers/index.ts";
 import { servedAddress } from "./served-address.ts";
 import type { PodAccess } from "./kubelet/pod-access.ts";
@@ -45,6 +46,7 @@ export interface SandboxOptions {
 	folder: string;
 	/** Where objects and the cloud's database are kept; absent: nowhere. */
 	dataDir: string | undefined;
+	bundled: Bundled;
 	/** PATH of what pods run. */
 	path: string;
 	/** Of this Node.js. */
@@ -185,7 +187,12 @@ async function start(
 	const cloudUrl = outside.namespace
 		? `http://${outside.address}:${inside.cloud}`
 		: cloud.url;
-	const cluster = new ClusterContents({ client, cloudUrl, token });
+	const cluster = new ClusterContents({
+		client,
+		cloudUrl,
+		token,
+		sample: options.bundled.sample,
+	});
 	const filled = cluster.fill(options.nodes);
 	// Awaited below; until then nobody may be told that it failed twice.
 	filled.catch(() => {});
@@ -274,6 +281,7 @@ async function startApi(
 		network: { outside },
 		listeners,
 		dataDir,
+		bundled,
 		clock,
 		randomBytes,
 		log,
@@ -290,7 +298,7 @@ async function startApi(
 		...(dataDir && { dataDir: join(dataDir, "cluster") }),
 		advertise: { address: outside.address, port: inside.api },
 		names: [outside.address],
-		crds: await readCrds(),
+		crds: bundled.crds,
 		podAccess,
 		clock,
 		random: randomBytes,

@@ -16,7 +16,8 @@ export async function sandboxInside(
 	{ clock, random }: Runtime,
 ): Promise<void> {
 	const { start, listeners, report, stopAsked } = await receiveStart(process);
-	const { nodes, folder, dataDir, path, log } = insideStart.parse(start);
+	const { nodes, folder, dataDir, bundled, path, log } =
+		insideStart.parse(start);
 	const say = (words: InsideReport) => report(words);
 	const opened = (name: string) => serverOn(listeners[name] ?? -1);
 	let sandbox: Sandbox;
@@ -33,6 +34,7 @@ export async function sandboxInside(
 			},
 			folder,
 			dataDir,
+			bundled,
 			path,
 			nodeBinary: process.execPath,
 			clock,

@@ -1,10 +1,13 @@
 import { z } from "zod";
+import type { Bundled } from "../../sandbox/bundled.ts";
 
 /** What `fairlead sandbox` tells the process it starts in namespaces. */
 export const insideStart = z.object({
 	nodes: z.number(),
 	folder: z.string(),
 	dataDir: z.string().optional(),
+	/** As read by `readBundled`. */
+	bundled: z.custom<Bundled>((value) => typeof value === "object"),
 	/** PATH of what pods run. */
 	path: z.string(),
 	log: z.object({

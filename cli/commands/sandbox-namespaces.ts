@@ -5,6 +5,7 @@ import {
 	errors,
 	isFairleadError,
 } from "../../operator/errors.ts";
+import { readBundled } from "../../sandbox/bundled.ts";
 import { openListeners } from "../../sandbox/listeners.ts";
 import { stateFile } from "../../sandbox/folder.ts";
 import { writeState } from "../../sandbox/network/exec.ts";
@@ -36,7 +37,7 @@ export async function runInNamespaces(
 	const { clock, env } = runtime;
 	const told = new Told();
 	const terminal = process.stderr.isTTY === true;
-	const start: InsideStart = {
+	const start = async (): Promise<InsideStart> => ({
 		nodes,
 		folder,
 		path: env["PATH"] ?? "",
@@ -46,7 +47,8 @@ export async function runInNamespaces(
 			pretty: terminal,
 			colour: terminal && !env["NO_COLOR"],
 		},
-	};
+		bundled: await readBundled(),
+	});
 	const inside = startInside({
 		command: [
 			process.execPath,

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { readBundled } from "../../sandbox/bundled.ts";
 import { openServers } from "../../sandbox/listeners.ts";
 import { createNetwork } from "../../sandbox/network/create-network.ts";
 import { startSandbox } from "../../sandbox/sandbox.ts";
@@ -16,6 +17,7 @@ export async function runInProcess(
 		listeners: await openServers(options.ports),
 		folder,
 		dataDir,
+		bundled: await readBundled(),
 		path: env["PATH"] ?? "",
 		nodeBinary: process.execPath,
 		clock,

@@ -44,8 +44,8 @@ export interface InsideOptions {
 	env: Record<string, string>;
 	/** Listening sockets by name, from `openListener`. They are the inner process' from now on, and closed here. */
 	listeners: Readonly<Record<string, Listener>>;
-	/** What the inner process is to know: JSON. */
-	start: unknown;
+	/** Gives what the inner process is to know: JSON. Called once, while that process is being loaded. */
+	start: () => Promise<unknown>;
 	/** What the inner process reports, in order: JSON. */
 	onReport: (report: unknown) => void;
 	stdout: Writable;
@@ -114,6 +114,9 @@ export function startInside(options: InsideOptions): Inside {
 	});
 	// What `unshare` says when it cannot is told in better words, so nobody sees it before it is clear that it could.
 	let words = "";
+	const knowledge = start();
+	// Awaited when the inner process asks for it; it may never.
+	knowledge.catch(() => {});
 	const listen = (chunk: Buffer) => {
 		words += chunk;
 	};
@@ -124,8 +127,10 @@ export function startInside(options: InsideOptions): Inside {
 			options.stderr.write(words);
 			child.stderr?.pipe(options.stderr, { end: false });
 			child.on("message", onReport);
-			child.send({ start, listeners: names }, () => {});
-			resolve();
+			knowledge.then((known) => {
+				child.send({ start: known, listeners: names }, () => {});
+				resolve();
+			}, reject);
 		});
 		child.once("error", (cause) =>
 			reject(new FairleadError("NetworkUnavailable", cause.message, { cause })),

@@ -193,8 +193,8 @@ describe("a UDP client that keeps its port", () => {
 		backend.replace(program(udp(["pod-2"])));
 		broken.mockRestore();
 		expect(troubles.map(({ message }) => message)).toEqual([
-			"cannot list conntrack's flows: ENOBUFS",
-			"cannot list conntrack's flows: ENOBUFS",
+			"cannot count conntrack's flows: ENOBUFS",
+			"cannot count conntrack's flows: ENOBUFS",
 		]);
 		const another = world.converse("outside", "UDP", address, 80);
 		expect(by(await another.say())).toBe("pod-2");

@@ -9,7 +9,7 @@ const inside = startInside({
 	],
 	env: {},
 	listeners: {},
-	start: {},
+	start: () => Promise.resolve({}),
 	onReport: (report) => process.send?.({ pid: inside.pid, report }),
 	stdout: process.stdout,
 	stderr: process.stderr,

@@ -5,6 +5,7 @@ import type {
 	ProgramChange,
 } from "../../model/rules/program.ts";
 import {
+	countFlows,
 	deleteFlows,
 	type Flow,
 	type FlowEnd,
@@ -49,7 +50,7 @@ export function forgetStaleFlows(
 		allowed.set(key, dataOf(allEndpoints(after)));
 		if (!after) gone.add(key);
 	}
-	if (allowed.size === 0) return;
+	if (allowed.size === 0 || countFlows(socket) === 0) return;
 	const stale = listFlows(socket, family, transportNumbers.UDP).filter(
 		(flow) => {
 			const key = flowKey(flow).toString("latin1");
