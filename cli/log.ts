@@ -1,4 +1,4 @@
-import pino, { type LevelWithSilent } from "pino";
+import type { LevelWithSilent } from "pino";
 import type { Log } from "../operator/log.ts";
 
 /** Logs to standard error: one JSON object a line, or lines for people when it is a terminal. */
@@ -7,6 +7,8 @@ export async function createLog(
 	terminal: boolean,
 	colour: boolean,
 ): Promise<Log> {
+	// Loaded by those who log: `fairlead sandbox` itself does not.
+	const { default: pino } = await import("pino");
 	const options = {
 		level,
 		base: null,

@@ -5,7 +5,6 @@ import {
 	errors,
 	isFairleadError,
 } from "../../operator/errors.ts";
-import { readBundled } from "../../sandbox/bundled.ts";
 import { openListeners } from "../../sandbox/listeners.ts";
 import { stateFile } from "../../sandbox/folder.ts";
 import { writeState } from "../../sandbox/network/exec.ts";
@@ -47,7 +46,8 @@ export async function runInNamespaces(
 			pretty: terminal,
 			colour: terminal && !env["NO_COLOR"],
 		},
-		bundled: await readBundled(),
+		// Loaded only now, while the other process loads everything else.
+		bundled: await (await import("../../sandbox/bundled.ts")).readBundled(),
 	});
 	const inside = startInside({
 		command: [
