@@ -104,7 +104,11 @@ const settled = (service: Service) => {
  */
 async function live(
 	name: string,
-	kill?: { number: number; moment: Moment; expected: unknown },
+	kill?: {
+		at: (call: ProxiedCall) => boolean;
+		moment: Moment;
+		expected: unknown;
+	},
 ): Promise<{ stood: unknown; hit: ProxiedCall | undefined; calls: number }> {
 	let hit: ProxiedCall | undefined;
 	let running: Fairlead | undefined;
@@ -118,7 +122,7 @@ async function live(
 	};
 	counter.next = 0;
 	onCall = async (moment, call) => {
-		if (hit || call.number !== kill?.number || moment !== kill.moment) return;
+		if (hit || moment !== kill?.moment || !kill.at(call)) return;
 		hit = call;
 		await running?.kill("SIGKILL");
 		start();
@@ -159,25 +163,40 @@ describe("a controller killed with -9", () => {
 			recorded: true,
 			balancers: [{ ours: true, atIngress: true }],
 		});
-		const hits: string[] = [];
+		const hits = new Set<string>();
+		const killed = async (
+			name: string,
+			moment: Moment,
+			at: (call: ProxiedCall) => boolean,
+		) => {
+			const expected = undisturbed.stood;
+			const { hit } = await live(name, { at, moment, expected });
+			if (hit) hits.add(`${moment} ${hit.side} ${hit.method}`);
+		};
 		for (let number = 0; number < undisturbed.calls; number++)
-			for (const moment of ["before", "after"] as const) {
-				const { hit } = await live(`life-${number}-${moment}`, {
-					number,
+			for (const moment of ["before", "after"] as const)
+				await killed(
+					`life-${number}-${moment}`,
 					moment,
-					expected: undisturbed.stood,
-				});
-				if (hit) hits.push(`${moment} ${hit.side} ${hit.method}`);
+					(call) => call.number === number,
+				);
+		// How often a life asks for an action's end varies, so a number may have missed a kind of call: those by their kind.
+		const kinds = [
+			["kube", "PATCH"],
+			["cloud", "POST"],
+			["cloud", "DELETE"],
+		] as const;
+		for (const [side, method] of kinds)
+			for (const moment of ["before", "after"] as const) {
+				const kind = `${moment} ${side} ${method}`;
+				if (!hits.has(kind))
+					await killed(
+						`life-${side}-${method}-${moment}`.toLowerCase(),
+						moment,
+						(call) => call.side === side && call.method === method,
+					);
+				// Both sides, reads and writes, were really hit.
+				expect([...hits]).toContain(kind);
 			}
-		// Both sides, reads and writes, were really hit.
-		for (const kind of [
-			"before kube PATCH",
-			"after kube PATCH",
-			"before cloud POST",
-			"after cloud POST",
-			"before cloud DELETE",
-			"after cloud DELETE",
-		])
-			expect(hits).toContain(kind);
 	});
 });
