@@ -64,6 +64,89 @@ export interface AddressPool extends KubeObject {
 	status?: {
 		ipv4?: FamilyCount;
 		ipv6?: FamilyCount;
+		/** Released addresses that are still kept out of use, oldest first; what a restart must not forget. */
+		held?: HeldAddress[];
 		conditions?: Condition[];
+	};
+}
+
+/** An address that its last holder left, and why it is not free yet. */
+export interface HeldAddress {
+	/** Canonical. */
+	address: string;
+	/**
+	 * Retained: kept for a Service of the same namespace and name. Releasing: some node may still announce it.
+	 */
+	reason: "Retained" | "Releasing";
+	/** Who held it last: `namespace/name`. */
+	service: string;
+	/** Retained: when it becomes free, RFC 3339. */
+	until?: string;
+	/** Releasing: nodes must have passed this Service resourceVersion. */
+	released?: string;
+}
+
+/** Namespaced. Keeps addresses of a pool for one Service, which may not exist yet, or for nobody. */
+export interface AddressReservation extends KubeObject {
+	spec: {
+		/** The AddressPool; it must admit the namespace. */
+		pool: string;
+		/** Which; absent or empty: one of each family the pool has, chosen once. */
+		addresses?: string[];
+		/** The Service of this namespace that gets them; absent: nobody does. */
+		serviceName?: string;
+	};
+	status?: {
+		/** What is reserved, canonical. */
+		addresses?: string[];
+		/** The Service that holds them now. */
+		bound?: string;
+		conditions?: Condition[];
+	};
+}
+
+/** Keeps a range of NodePorts for Services that the selectors admit. */
+export interface NodePortPool extends KubeObject {
+	spec: {
+		/** `30000-30063`, or one port. */
+		range: string;
+		namespaceSelector?: LabelSelector;
+		serviceSelector?: LabelSelector;
+	};
+	status?: {
+		used?: number;
+		free?: number;
+		conflicts?: NodePortConflict[];
+		conditions?: Condition[];
+	};
+}
+
+export interface NodePortConflict {
+	port: number;
+	protocol: string;
+	/**
+	 * HostPort: a pod's. ListeningSocket: a process of the node's own. EphemeralRange: the kernel gives the port to
+	 * outgoing connections. OtherService: a Service the pool does not admit.
+	 */
+	kind: "HostPort" | "ListeningSocket" | "EphemeralRange" | "OtherService";
+	/** Where, if it is on one node. */
+	node?: string;
+	/** Who, for people: `pod kube-system/dns-abc`, `Service shop/web`, `process sshd`. */
+	holder?: string;
+}
+
+/** What namespaces may put into spec.externalIPs; `compiled` is written by the controller from the pools. */
+export interface ExternalIPPolicy extends KubeObject {
+	spec: {
+		/** In the order of the pools they come from. */
+		grants: {
+			pool: string;
+			/** Canonical CIDRs. */
+			cidrs: string[];
+			namespaceSelector?: LabelSelector;
+			serviceSelector?: LabelSelector;
+		}[];
+		/** Never granted, whatever a pool says: addresses of nodes, Services and DNS. Canonical CIDRs. */
+		denied: string[];
 	};
 }

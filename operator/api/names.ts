@@ -16,6 +16,25 @@ export const annotations = {
 	/** AddressPool the user asks for. */
 	pool: "fairlead.dev/pool",
 	sharingKey: "fairlead.dev/sharing-key",
+	/** NodePorts the user asks for: `PORTNAME=30080,…` or `80/TCP=30080,…`, or the name of a NodePortPool. */
+	nodePorts: "fairlead.dev/node-ports",
+	/** `Keep`: a class with nodePorts Release leaves this Service its NodePorts. */
+	releaseNodePorts: "fairlead.dev/release-node-ports",
+	/** `auto`, or the name of the AddressPool to take an external IP from. */
+	externalIPs: "fairlead.dev/external-ips",
+} as const;
+
+/** On the Lease of an agent. */
+export const agentAnnotations = {
+	/** What the agent says of its node; JSON, see model/agent-report.ts. */
+	report: "fairlead.dev/agent-report",
+} as const;
+
+/** Agents' Leases are `fairlead-agent-<node>` in Fairlead's namespace and carry this label. */
+export const agentLease = {
+	prefix: "fairlead-agent-",
+	label: "fairlead.dev/component",
+	labelValue: "agent",
 } as const;
 
 /** MetalLB's annotations, read but never written. */
@@ -23,6 +42,13 @@ export const metallbAnnotations = {
 	pool: "metallb.io/address-pool",
 	addresses: "metallb.io/loadBalancerIPs",
 	sharingKey: "metallb.io/allow-shared-ip",
+} as const;
+
+/** Names MetalLB used before 0.13.10; it still reads them, and so do we, after those above. */
+export const oldMetallbAnnotations = {
+	pool: "metallb.universe.tf/address-pool",
+	addresses: "metallb.universe.tf/loadBalancerIPs",
+	sharingKey: "metallb.universe.tf/allow-shared-ip",
 } as const;
 
 export const finalizers = {
@@ -42,6 +68,10 @@ export const conditions = {
 	provisioned: "fairlead.dev/Provisioned",
 	programmed: "fairlead.dev/Programmed",
 	serving: "fairlead.dev/Serving",
+	/** Only on Services with spec.externalIPs or annotation fairlead.dev/external-ips. */
+	externalIPs: "fairlead.dev/ExternalIPs",
+	/** Only on Services with annotation fairlead.dev/node-ports, or that a NodePortPool serves, or with a conflict. */
+	nodePorts: "fairlead.dev/NodePorts",
 } as const;
 
 /** Event reasons of the upstream service controller (k8s.io/cloud-provider, controllers/service). */

@@ -209,6 +209,12 @@ export const resources = {
 	},
 	balancerClasses: fairlead("balancerclasses", "BalancerClass"),
 	addressPools: fairlead("addresspools", "AddressPool"),
+	addressReservations: {
+		...fairlead("addressreservations", "AddressReservation"),
+		namespaced: true,
+	},
+	nodePortPools: fairlead("nodeportpools", "NodePortPool"),
+	externalIPPolicies: fairlead("externalippolicies", "ExternalIPPolicy"),
 } as const satisfies Record<string, Resource>;
 
 /** Path of a resource, of one object or of a subresource, without query. */
