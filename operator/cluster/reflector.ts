@@ -31,6 +31,8 @@ export const reflectorDefaults = {
 	relistAfter: 3,
 	backoffBaseMs: 200,
 	backoffCapMs: 30_000,
+	/** How often a kind that is not installed is looked for. */
+	absentMs: 5_000,
 };
 
 export interface ReflectorOptions<T extends KubeObject> {
@@ -44,6 +46,8 @@ export interface ReflectorOptions<T extends KubeObject> {
 	/** In [0, 1). */
 	random: () => number;
 	log: Log;
+	/** True: while the server does not know the kind there are simply no objects of it. */
+	optional?: boolean;
 	tuning?: Partial<typeof reflectorDefaults>;
 }
 
@@ -309,9 +313,11 @@ export class Reflector<T extends KubeObject> {
 
 	/** Notes a failure and decides what comes next; returns the milliseconds to wait before it. */
 	#failed(error: unknown): number {
+		const code = isFairleadError(error) ? error.code : "";
+		if (this.#options.optional && code === "KubeNotFound")
+			return this.#absent();
 		this.#failures++;
 		this.#suspicious = true;
-		const code = isFairleadError(error) ? error.code : "";
 		const retryAfterMs =
 			(isFairleadError(error) ? error.retryAfterMs : undefined) ?? 0;
 		const answered =
@@ -337,6 +343,16 @@ export class Reflector<T extends KubeObject> {
 			this.#options.random,
 		);
 		return Math.max(retryAfterMs, jittered);
+	}
+
+	/** The kind is not installed: nothing is wrong, and there is nothing of it. It is picked up once it is there. */
+	#absent(): number {
+		this.#replace([], this.#store.newest ?? "0", this.#store.newest);
+		this.#stale = true;
+		this.#failures = 0;
+		this.#trouble = undefined;
+		this.#say("info", "absent", `without ${this.#subject}: not installed`);
+		return this.#tuning.absentMs;
 	}
 
 	#withoutWatchList(): void {

@@ -1,5 +1,9 @@
 import type { EndpointSlice, Node, Service } from "../api/core.ts";
-import type { AddressPool, BalancerClass } from "../api/fairlead.ts";
+import type {
+	AddressPool,
+	AddressReservation,
+	BalancerClass,
+} from "../api/fairlead.ts";
 import type { KubeObject } from "../api/meta.ts";
 import type { Clock } from "../clock.ts";
 import { Store } from "../cluster/index.ts";
@@ -11,6 +15,7 @@ import {
 	hasReadyEndpoint,
 	serviceOf,
 	trimLabels,
+	trimManaged,
 	trimNode,
 	trimService,
 	trimSlice,
@@ -31,6 +36,8 @@ export class Caches {
 	readonly namespaces: Store<KubeObject>;
 	readonly classes: Store<BalancerClass>;
 	readonly pools: Store<AddressPool>;
+	/** Empty where the kind is not installed. */
+	readonly reservations: Store<AddressReservation>;
 	readonly #reflectors = new Map<string, Reflector<KubeObject>>();
 	readonly #options: CachesOptions;
 
@@ -42,6 +49,11 @@ export class Caches {
 		this.namespaces = this.#cache(resources.namespaces, trimLabels);
 		this.classes = this.#cache<BalancerClass>(resources.balancerClasses);
 		this.pools = this.#cache<AddressPool>(resources.addressPools);
+		this.reservations = this.#cache<AddressReservation>(
+			resources.addressReservations,
+			trimManaged,
+			"Optional",
+		);
 		this.slices.addIndex("service", (slice) => {
 			const service = serviceOf(slice);
 			return service === undefined ? [] : [service];
@@ -93,9 +105,11 @@ export class Caches {
 		return this.slices.byIndex("service", serviceKey).some(hasReadyEndpoint);
 	}
 
+	/** `Optional`: a cluster may do without the kind, which is then as if there were no objects of it. */
 	#cache<T extends KubeObject>(
 		resource: Resource,
 		trim?: (object: T) => T,
+		need: "Required" | "Optional" = "Required",
 	): Store<T> {
 		const { client, clock, random } = this.#options;
 		const { log } = this.#options;
@@ -113,6 +127,7 @@ export class Caches {
 				clock,
 				random,
 				log,
+				optional: need === "Optional",
 			}) as unknown as Reflector<KubeObject>,
 		);
 		return store;

@@ -8,16 +8,21 @@ import type { KubeObject, ObjectMeta } from "../api/meta.ts";
 
 const serviceNameLabel = "kubernetes.io/service-name";
 
-export function trimService(service: Service): Service {
-	const { managedFields: _, ...metadata } = service.metadata as ObjectMeta & {
+/** Drops only who wrote which field, which nobody reads. */
+export function trimManaged<T extends KubeObject>(object: T): T {
+	const { managedFields: _, ...metadata } = object.metadata as ObjectMeta & {
 		managedFields?: unknown;
 	};
+	return { ...object, metadata };
+}
+
+export function trimService(service: Service): Service {
+	const { metadata, ...rest } = trimManaged(service);
 	const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 	if (metadata.annotations?.[lastApplied] !== undefined) {
 		metadata.annotations = { ...metadata.annotations };
 		delete metadata.annotations[lastApplied];
 	}
-	const { metadata: __, ...rest } = service;
 	return { ...rest, metadata };
 }
 

@@ -27,7 +27,10 @@ export async function tearDown(): Promise<void> {
 }
 
 /** A reflector on an API server in memory, and a consumer that checks that each change fits the ones before. */
-export function setup(tuning: ReflectorOptions<Thing>["tuning"] = {}) {
+export function setup(
+	tuning: ReflectorOptions<Thing>["tuning"] = {},
+	optional = false,
+) {
 	const clock = new FakeClock();
 	const log = quietLog();
 	const kube = new FakeKube(clock);
@@ -47,6 +50,7 @@ export function setup(tuning: ReflectorOptions<Thing>["tuning"] = {}) {
 		clock,
 		random: () => 0.5,
 		log,
+		optional,
 		tuning,
 	});
 	running.push(reflector);

@@ -1,0 +1,54 @@
+import {
+	named,
+	names,
+	setup,
+	tearDown,
+} from "../../test/support/reflector-world.ts";
+import { FairleadError } from "../errors.ts";
+
+afterEach(tearDown);
+
+const notInstalled = () => {
+	throw new FairleadError("KubeNotFound", "404 page not found");
+};
+
+test("a kind that is optional and not installed is complete and empty, and is picked up once it is there", async () => {
+	const world = setup({}, true);
+	world.kube.before = notInstalled;
+	world.reflector.start();
+	await world.clock.advance(60_000);
+	await world.reflector.synced;
+	expect(world.store.size).toBe(0);
+	expect(world.reflector.healthy().ok).toBe(true);
+	expect(
+		world.log.lines.filter(({ message }) => message.includes("not installed")),
+	).toHaveLength(1);
+	world.kube.before = () => {};
+	world.kube.set(named("a"));
+	await world.clock.advance(5_000);
+	expect(names(world.store)).toEqual(["a"]);
+	world.kube.set(named("b"));
+	await world.clock.advance(0);
+	expect(names(world.store)).toEqual(["a", "b"]);
+});
+
+test("objects of an optional kind are gone when the kind is uninstalled", async () => {
+	const world = setup({}, true);
+	world.kube.set(named("a"));
+	world.reflector.start();
+	await world.clock.advance(0);
+	expect(names(world.store)).toEqual(["a"]);
+	world.kube.before = notInstalled;
+	world.kube.cut();
+	await world.clock.advance(5_000);
+	expect(names(world.store)).toEqual([]);
+	expect(world.told).toEqual(["added a", "deleted a"]);
+});
+
+test("a kind that is needed and not installed keeps the reflector unhealthy", async () => {
+	const world = setup();
+	world.kube.before = notInstalled;
+	world.reflector.start();
+	await world.clock.advance(60_000);
+	expect(world.reflector.healthy()).toMatchObject({ ok: false });
+});
