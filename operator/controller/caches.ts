@@ -10,7 +10,7 @@ import { Store } from "../cluster/index.ts";
 import { type KubeClient, type Resource, resources } from "../cluster/kube.ts";
 import { Reflector } from "../cluster/reflector.ts";
 import type { Log } from "../log.ts";
-import { holdingOf } from "../model/ownership.ts";
+import { holdingOf } from "../model/holding.ts";
 import {
 	hasReadyEndpoint,
 	serviceOf,

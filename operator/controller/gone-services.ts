@@ -2,7 +2,7 @@ import type { Service } from "../api/core.ts";
 import { objectKey } from "../api/meta.ts";
 import type { BalancerIdentity } from "../model/balancer/balancer.ts";
 import { balancerIdentity } from "../model/balancer/identity.ts";
-import { holdingOf } from "../model/ownership.ts";
+import { holdingOf } from "../model/holding.ts";
 import type { ProviderCalls } from "./provider-calls.ts";
 import { providerTraits } from "../model/provider-traits.ts";
 import type { ProviderName } from "../api/fairlead.ts";

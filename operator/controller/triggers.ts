@@ -6,7 +6,7 @@ import type { Change } from "../cluster/index.ts";
 import type { Priority } from "../cluster/workqueue.ts";
 import type { Target } from "../model/balancer/balancer.ts";
 import { balancerTargets } from "../model/balancer/targets.ts";
-import { holdingOf } from "../model/ownership.ts";
+import { holdingOf } from "../model/holding.ts";
 import { providerTraits } from "../model/provider-traits.ts";
 import type { Caches } from "./caches.ts";
 import { hasReadyEndpoint, serviceOf } from "./trim.ts";

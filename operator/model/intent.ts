@@ -1,11 +1,7 @@
 import type { Service } from "../api/core.ts";
 import { finalizers } from "../api/names.ts";
-import {
-	finalizerOf,
-	type Holding,
-	holdingOf,
-	type Ownership,
-} from "./ownership.ts";
+import { finalizerOf, type Holding, holdingOf } from "./holding.ts";
+import type { Ownership } from "./ownership.ts";
 import type { OwnWorld, World } from "./world.ts";
 
 /** What a Service is headed for; decides which call to a provider its outcome is asked of. */

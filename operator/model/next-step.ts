@@ -18,7 +18,7 @@ import { changedConditions, type Verdict } from "./conditions.ts";
 import { explain, explainLeaving } from "./explain.ts";
 import { ingressIsOurs, sameIngress, wantedIngress } from "./ingress.ts";
 import { intentOf } from "./intent.ts";
-import { finalizerOf, type Holding, holdingValue } from "./ownership.ts";
+import { finalizerOf, type Holding, holdingValue } from "./holding.ts";
 import { providerTraits } from "./provider-traits.ts";
 import type { OwnWorld, World } from "./world.ts";
 

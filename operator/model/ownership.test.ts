@@ -1,7 +1,8 @@
 import type { Service } from "../api/core.ts";
 import type { BalancerClass } from "../api/fairlead.ts";
 import { annotations, finalizers } from "../api/names.ts";
-import { finalizerOf, holdingOf, resolveOwnership } from "./ownership.ts";
+import { finalizerOf, holdingOf } from "./holding.ts";
+import { resolveOwnership } from "./ownership.ts";
 
 const service = (
 	spec: Partial<Service["spec"]> = {},

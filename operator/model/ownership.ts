@@ -1,7 +1,10 @@
 import type { Service } from "../api/core.ts";
 import type { BalancerClass } from "../api/fairlead.ts";
 import { annotations, classPrefix, finalizers } from "../api/names.ts";
+import { claimOfAnother } from "./claims.ts";
+import { holdingOf } from "./holding.ts";
 import { providerTraits } from "./provider-traits.ts";
+import type { RefusalReason } from "./refusals.ts";
 
 /** Whether a Service is ours to serve, and through which class. */
 export type Ownership =
@@ -11,39 +14,10 @@ export type Ownership =
 	/** Ours by name, but it cannot be served; the Service is told. */
 	| { kind: "Refused"; reason: RefusalReason; message: string };
 
-export type RefusalReason =
-	| "UnknownClass"
-	| "AmbiguousDefaultClass"
-	| "ProviderUnavailable"
-	| "ClassDeleting";
-
-/** What already holds something for a Service: read off the Service alone, so that it survives any restart. */
-export interface Holding {
-	className: string;
-	provider: string;
-}
-
-/** Parses `fairlead.dev/provisioned-by` (`<class>/<provider>`); undefined when absent or not ours to read. */
-export function holdingOf(service: Service): Holding | undefined {
-	const value = service.metadata.annotations?.[annotations.provisionedBy];
-	const [, className, provider] = /^([^/]+)\/([^/]+)$/.exec(value ?? "") ?? [];
-	return className && provider ? { className, provider } : undefined;
-}
-
-export function holdingValue(holding: Holding): string {
-	return `${holding.className}/${holding.provider}`;
-}
-
-/** The finalizer that guards a Service of this kind; see api/names.ts for why there are two. */
-export function finalizerOf(service: Service): string {
-	return service.spec.loadBalancerClass === undefined
-		? finalizers.classless
-		: finalizers.classed;
-}
-
 /**
- * Who serves a Service. Class names are matched exactly; the default class also takes Services that name none. With
- * two default classes nobody guesses: Services that already hold a balancer keep it, others are told.
+ * Who serves a Service. Class names are matched exactly; the default class also takes Services that name none, unless
+ * another controller has (model/claims.ts). With two default classes nobody guesses: Services that already hold a
+ * balancer keep it, others are told.
  */
 export function resolveOwnership(
 	service: Service,
@@ -83,6 +57,13 @@ function resolveDefault(
 		return {
 			kind: "NotOurs",
 			because: "it names no loadBalancerClass and no BalancerClass is default",
+		};
+	const claim = claimOfAnother(service);
+	if (claim)
+		return {
+			kind: "Refused",
+			reason: "ClaimedByAnother",
+			message: `${claim.by} serves this Service already (${claim.sign}), and so Fairlead does not; let one controller take class-less Services, or recreate the Service with a loadBalancerClass. To hand it over, stop the other controller and annotate the Service with ${annotations.provisionedBy}=${only.metadata.name}/${only.spec.provider}`,
 		};
 	if (defaults.length === 1) return admit(service, only);
 	const holding = holdingOf(service);
