@@ -103,6 +103,10 @@ export const errors = {
 		retryable: false,
 		help: "The cloud refused what the Service or its class asks for; the message names the field.",
 	},
+	CloudAdoptionNeeded: {
+		retryable: false,
+		help: "Another controller made a balancer for the Service: stop it and set annotation fairlead.dev/adopt, as the message says.",
+	},
 	CloudActionFailed: {
 		retryable: true,
 		help: "The cloud accepted the work and then failed at it; Fairlead tries again with growing pauses.",

@@ -22,6 +22,8 @@ export const annotations = {
 	releaseNodePorts: "fairlead.dev/release-node-ports",
 	/** `auto`, or the name of the AddressPool to take an external IP from. */
 	externalIPs: "fairlead.dev/external-ips",
+	/** `hcloud-ccm`: take over the balancer that controller made for the Service; `no`: leave it and make another. */
+	adopt: "fairlead.dev/adopt",
 } as const;
 
 /** On the Lease of an agent. */

@@ -139,12 +139,10 @@ function explainProvisioned(world: World, ours: OwnWorld): Verdict {
 				.map((problem) => `node ${problem.node}: ${problem.message}`)
 				.join("; "),
 		);
-	return verdict(
-		provisioned,
-		"True",
-		"Provisioned",
-		`balancer ${balancer.id} (${origin(world, ours)})`,
-	);
+	const made = `balancer ${balancer.id} (${origin(world, ours)})`;
+	return balancer.kept === undefined
+		? verdict(provisioned, "True", "Provisioned", made)
+		: verdict(provisioned, "True", "KeptAsMade", `${made}: ${balancer.kept}`);
 }
 
 /** No agent reports yet what it programmed; saying True would be a guess. */

@@ -44,4 +44,5 @@ export type Outcome =
 	| { kind: "Observed"; balancer: ObservedBalancer; slow?: boolean }
 	| { kind: "Gone" }
 	| { kind: "Deleting"; waitingFor: string }
-	| { kind: "Failed"; code: string; message: string };
+	/** `delayed`: nothing went wrong, the other side only asked to be left alone for a while. */
+	| { kind: "Failed"; code: string; message: string; delayed?: true };

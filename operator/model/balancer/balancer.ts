@@ -23,6 +23,11 @@ export interface DesiredBalancer {
 	sourceRanges: string[];
 	/** Seconds a client keeps its target; absent: no affinity. */
 	affinitySeconds?: number;
+	/**
+	 * Whether another controller may have made a balancer for the Service already. Ask: it may, and is then in the way
+	 * until the user says what is to become of it. Take: it is taken over. Absent: nobody looks.
+	 */
+	adopt?: "Ask" | "Take";
 }
 
 export interface Listener {
@@ -65,6 +70,8 @@ export interface ObservedBalancer {
 	ports: ObservedPort[];
 	/** Targets that could not be had, each with a sentence why. */
 	targetProblems: { node: string; message: string }[];
+	/** What the class asks for and this balancer cannot be changed to, one sentence; absent: nothing. */
+	kept?: string;
 	/** Set while work is in flight: what for (a sentence), and when to look again. */
 	pending?: { waitingFor: string; retryAfterMs: number };
 }

@@ -1,4 +1,6 @@
 import type { Service, ServicePort } from "../../api/core.ts";
+import { annotations } from "../../api/names.ts";
+import { assignmentOf } from "../assignment.ts";
 import type {
 	DesiredBalancer,
 	HealthCheck,
@@ -43,7 +45,21 @@ export function desiredBalancer(input: DesiredInput): DesiredBalancer {
 	if (spec.sessionAffinity === "ClientIP")
 		desired.affinitySeconds =
 			spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800;
+	const adopt = adoption(service);
+	if (adopt) desired.adopt = adopt;
 	return desired;
+}
+
+/**
+ * A Service that shows an address nobody of ours recorded has it from another controller, whose balancer must neither be
+ * taken unasked nor be doubled.
+ */
+function adoption(service: Service): DesiredBalancer["adopt"] {
+	const said = service.metadata.annotations?.[annotations.adopt];
+	if (said === "hcloud-ccm") return "Take";
+	if (said === "no") return undefined;
+	const shown = service.status?.loadBalancer?.ingress ?? [];
+	return shown.length > 0 && !assignmentOf(service) ? "Ask" : undefined;
 }
 
 function listener(service: Service, port: ServicePort): Listener {
