@@ -117,8 +117,20 @@ export interface NodePortPool extends KubeObject {
 		used?: number;
 		free?: number;
 		conflicts?: NodePortConflict[];
+		/** What the pool gave to whom, by Service: what re-creation and a restart must not forget. */
+		assigned?: NodePortAssignment[];
 		conditions?: Condition[];
 	};
+}
+
+/** NodePorts that a pool gave to a Service. */
+export interface NodePortAssignment {
+	/** `namespace/name` */
+	service: string;
+	/** By the name of the Service's port, or `80/TCP` where it has none. */
+	ports: Record<string, number>;
+	/** When the Service went, RFC 3339; its ports are kept for one of the same name until the pool needs them. */
+	released?: string;
 }
 
 export interface NodePortConflict {
