@@ -12,7 +12,7 @@ import { ServiceHealth } from "./health-check/service-health.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import type { AgentIncident } from "./rules/incidents.ts";
 import { RulesLoop, type rulesLoopDefaults } from "./rules/rules-loop.ts";
-import type { Watermark } from "./rules/watermark.ts";
+import type { Watermark } from "../model/watermark.ts";
 import type { AgentStores } from "./stores.ts";
 
 export interface AgentOptions {

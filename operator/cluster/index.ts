@@ -1,7 +1,7 @@
 import { type KubeObject, objectKey } from "../api/meta.ts";
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
-import { compareVersions } from "./resource-version.ts";
+import { compareVersions } from "../model/resource-version.ts";
 
 /** What a listener is told. `deleted` carries the object as it was last seen, so that its traces can be undone exactly. */
 export type Change<T extends KubeObject> =

@@ -1,6 +1,6 @@
 import { type KubeObject, objectKey } from "../api/meta.ts";
 import type { WatchEvent } from "./kube.ts";
-import { compareVersions } from "./resource-version.ts";
+import { compareVersions } from "../model/resource-version.ts";
 
 /**
  * What the initial events of a WatchList (KEP-3157) have told so far. A closing bookmark says that they are all there;

@@ -8,7 +8,7 @@ import type { Store } from "./index.ts";
 import { endsInitialEvents, InitialEvents } from "./initial-events.ts";
 import type { KubeClient, Resource, Status, WatchEvent } from "./kube.ts";
 import { listAll } from "./list-all.ts";
-import { compareVersions } from "./resource-version.ts";
+import { compareVersions } from "../model/resource-version.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** Milliseconds, but for `pageSize` and `relistAfter`. */

@@ -13,7 +13,7 @@ import type { AgentStores } from "../stores.ts";
 import { type AgentIncident, Incidents } from "./incidents.ts";
 import { ProgrammingLatency } from "./programming-latency.ts";
 import { RulesWriter } from "./rules-writer.ts";
-import { reflects, type Watermark } from "./watermark.ts";
+import { reflects, type Watermark } from "../../model/watermark.ts";
 
 /** Milliseconds. */
 export const rulesLoopDefaults = {

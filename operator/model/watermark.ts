@@ -1,4 +1,4 @@
-import { compareVersions } from "../../cluster/resource-version.ts";
+import { compareVersions } from "./resource-version.ts";
 
 /**
  * How far a node's rules reflect the cluster: everything up to these resourceVersions is in force. A pair, since versions
