@@ -10,6 +10,8 @@ export interface ProviderTraits {
 	needsUndo: boolean;
 	/** Balancers send traffic to nodes, so every change of nodes concerns them. */
 	needsTargets: boolean;
+	/** Balancers send traffic to NodePorts, so Services cannot do without them. */
+	needsNodePorts: boolean;
 }
 
 export const providerTraits: Record<ProviderName, ProviderTraits> = {
@@ -18,17 +20,20 @@ export const providerTraits: Record<ProviderName, ProviderTraits> = {
 		addressesFromPools: false,
 		needsUndo: true,
 		needsTargets: true,
+		needsNodePorts: true,
 	},
 	Layer2: {
 		available: false,
 		addressesFromPools: true,
 		needsUndo: true,
 		needsTargets: false,
+		needsNodePorts: false,
 	},
 	Static: {
 		available: true,
 		addressesFromPools: true,
 		needsUndo: false,
 		needsTargets: false,
+		needsNodePorts: false,
 	},
 };

@@ -9,9 +9,9 @@ import { defaultNodePortRange } from "./port-range.ts";
 
 const on = (node: string, ports: NodePortFacts): NodeFacts => ({ node, ports });
 const found = (facts: NodeFacts[], healthChecks: number[] = []) =>
-	nodeConflicts(facts, defaultNodePortRange, new Set(healthChecks)).map(
-		describeConflict,
-	);
+	nodeConflicts(facts, defaultNodePortRange, (port) =>
+		healthChecks.includes(port),
+	).map(describeConflict);
 const listening = (port: number, process?: string) => ({
 	listening: [
 		{ port, protocol: "TCP" as const, ...(process ? { process } : {}) },

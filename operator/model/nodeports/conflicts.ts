@@ -11,8 +11,8 @@ import {
 /** What uses ports on nodes, as agents report it, or as it is read off the pods where none runs. */
 export type NodeFacts = Pick<AgentReport, "node" | "ports">;
 
-/** NodePorts the cluster's own machinery listens on: health checks of Services with externalTrafficPolicy Local. */
-export type HealthCheckPorts = ReadonlySet<number>;
+/** Whether a port is some Service's healthCheckNodePort, which the cluster's own machinery listens on. */
+export type IsHealthCheck = (port: number) => boolean;
 
 /**
  * What on the nodes clashes with NodePorts of `range`, by port and protocol; what is the same on several nodes stands
@@ -21,7 +21,7 @@ export type HealthCheckPorts = ReadonlySet<number>;
 export function nodeConflicts(
 	facts: Iterable<NodeFacts>,
 	range: PortRange,
-	healthChecks: HealthCheckPorts,
+	isHealthCheck: IsHealthCheck,
 ): NodePortConflict[] {
 	const findings = new Findings();
 	for (const { node, ports } of facts) {
@@ -33,7 +33,7 @@ export function nodeConflicts(
 		}
 		for (const { port, protocol, process } of ports?.listening ?? []) {
 			if (!inRange(range, port) || told.has(`${port}/${protocol}`)) continue;
-			if (protocol === "TCP" && healthChecks.has(port)) continue;
+			if (protocol === "TCP" && isHealthCheck(port)) continue;
 			findings.add(
 				{ port, protocol, kind: "ListeningSocket" },
 				node,
