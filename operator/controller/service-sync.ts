@@ -13,12 +13,14 @@ import { type Intent, intentOf } from "../model/intent.ts";
 import { type Announcement, nextStep } from "../model/next-step.ts";
 import type { Holding } from "../model/holding.ts";
 import { resolveOwnership } from "../model/ownership.ts";
-import type { World } from "../model/world.ts";
+import type { Outcome, World } from "../model/world.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Caches } from "./caches.ts";
 import type { ClassGuard } from "./class-guard.ts";
 import type { ProviderCalls, Want } from "./provider-calls.ts";
+import { letGoUnasked } from "../model/letting-go.ts";
 import { providerTraits } from "../model/provider-traits.ts";
+import type { Repairs } from "./repairs.ts";
 import { servicePatch } from "./service-patch.ts";
 
 export interface ServiceSyncOptions {
@@ -27,6 +29,7 @@ export interface ServiceSyncOptions {
 	calls: ProviderCalls;
 	addresses: Addresses;
 	guard: ClassGuard;
+	repairs: Pick<Repairs, "paused" | "contested">;
 	clock: Clock;
 	clusterId: string;
 	/** Balancer targets of the cluster; the same array until they change. */
@@ -42,6 +45,8 @@ export class ServiceSync {
 	readonly #options: ServiceSyncOptions;
 	/** Set while the answer of an own write goes into the cache: it needs no waking. */
 	#writing: string | undefined;
+	/** Services a patch of ours is on its way for: a watch may tell of it before its answer does. */
+	readonly #patching = new Set<string>();
 
 	constructor(options: ServiceSyncOptions) {
 		this.#options = options;
@@ -50,6 +55,11 @@ export class ServiceSync {
 	/** Whether a change of this key is the answer of our own write, being handled already. */
 	isOwnWrite(key: string): boolean {
 		return this.#writing === key;
+	}
+
+	/** Whether a change of this key may be the effect of an own patch that is not answered yet. */
+	isPatching(key: string): boolean {
+		return this.#patching.has(key);
 	}
 
 	/** Throws FairleadErrors of the Kubernetes API; what providers say ends up in conditions instead. */
@@ -64,7 +74,7 @@ export class ServiceSync {
 
 	/** Does one step; false when there is nothing (more) to do now. */
 	async #step(key: string): Promise<boolean> {
-		const { caches, calls, addresses } = this.#options;
+		const { caches, calls, addresses, repairs } = this.#options;
 		const service = caches.services.get(key);
 		if (!service) {
 			calls.drop(key);
@@ -73,7 +83,9 @@ export class ServiceSync {
 		const known = this.#look(key, service);
 		const intent = intentOf(known);
 		const want = this.#want(service, intent);
-		const outcome = want ? calls.outcome(key, want) : unknown;
+		const outcome =
+			this.#unasked(service, intent) ??
+			(want ? calls.outcome(key, want) : unknown);
 		const step = nextStep({ ...known, outcome });
 		switch (step.do) {
 			case "nothing":
@@ -88,6 +100,7 @@ export class ServiceSync {
 				await this.#options.guard.hold(step.className);
 				return true;
 			case "patch": {
+				if (intent.kind !== "LetGo" && repairs.paused(key)) return false;
 				const result = await this.#patch(key, service, step.change);
 				if (result === "written" && step.event)
 					this.#options.announce(service, step.event);
@@ -104,7 +117,8 @@ export class ServiceSync {
 
 	/** Everything but what providers say. */
 	#look(key: string, service: Service): Omit<World, "outcome"> {
-		const { caches, clock, clusterId, targets, addresses } = this.#options;
+		const { caches, clock, clusterId, targets, addresses, repairs } =
+			this.#options;
 		const ownership = resolveOwnership(service, caches.classes.values());
 		const world: Omit<World, "outcome"> = {
 			service,
@@ -113,6 +127,8 @@ export class ServiceSync {
 			seen: caches.services.newest ?? "0",
 			now: new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z"),
 		};
+		const contested = repairs.contested(key);
+		if (contested) world.contested = contested;
 		if (ownership.kind !== "Ours" || service.metadata.deletionTimestamp)
 			return world;
 		const { metadata, spec } = ownership.class;
@@ -140,6 +156,17 @@ export class ServiceSync {
 			}),
 		};
 		return world;
+	}
+
+	/** What letting go comes to without a call to a provider. */
+	#unasked(service: Service, intent: Intent): Outcome | undefined {
+		if (intent.kind !== "LetGo" || !intent.holding) return undefined;
+		const { classes } = this.#options.caches;
+		return letGoUnasked(
+			service,
+			intent.holding,
+			classes.get(intent.holding.className),
+		);
 	}
 
 	#want(service: Service, intent: Intent): Want | undefined {
@@ -186,6 +213,7 @@ export class ServiceSync {
 			namespace: service.metadata.namespace ?? "",
 			name: service.metadata.name,
 		};
+		this.#patching.add(key);
 		try {
 			const answer = await client.patch<Service>(
 				resources.services,
@@ -197,6 +225,8 @@ export class ServiceSync {
 		} catch (error) {
 			if (isFairleadError(error, "KubeNotFound")) return "gone";
 			if (!isFairleadError(error, "KubeConflict")) throw error;
+		} finally {
+			this.#patching.delete(key);
 		}
 		try {
 			this.#take(key, await client.get<Service>(resources.services, ref));

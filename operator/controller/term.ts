@@ -1,4 +1,5 @@
 import type { Service } from "../api/core.ts";
+import { objectKey } from "../api/meta.ts";
 import type { Clock } from "../clock.ts";
 import type { EventRecorder } from "../cluster/events.ts";
 import { type KubeClient, resources } from "../cluster/kube.ts";
@@ -16,6 +17,7 @@ import type { ControllerMetrics } from "./metrics.ts";
 import { PoolStatus } from "./pool-status.ts";
 import { ProviderCalls } from "./provider-calls.ts";
 import { ProviderRegistry } from "./provider-registry.ts";
+import { Repairs } from "./repairs.ts";
 import { ServiceSync } from "./service-sync.ts";
 import { Triggers } from "./triggers.ts";
 
@@ -43,6 +45,7 @@ export class Term {
 	readonly #providers: ProviderRegistry;
 	readonly #triggers: Triggers;
 	readonly #poolStatus: PoolStatus;
+	readonly #repairs: Repairs;
 	readonly #ending = new AbortController();
 
 	constructor(options: TermOptions) {
@@ -76,6 +79,11 @@ export class Term {
 			wake: (key) => this.#queue.add(key, "high"),
 			failed: (code) => metrics.providerFailures.inc({ code }),
 		});
+		this.#repairs = new Repairs({
+			clock,
+			log,
+			wake: (key) => this.#queue.add(key, "normal"),
+		});
 		const addresses = new Addresses({
 			caches,
 			wake: (key) => this.#queue.add(key, "high"),
@@ -103,12 +111,16 @@ export class Term {
 			wake: (key, priority) => this.#queue.add(key, priority),
 			gone: (service) => {
 				addresses.release(service);
+				this.#repairs.drop(objectKey(service));
 				const key = gone.add(service);
 				if (key) this.#queue.add(key, "high");
 			},
 			classChanged: (className) => this.#classes.add(className),
 			poolsChanged: () => addresses.poolsChanged(),
+			undone: (key, lost) => this.#repairs.undone(key, lost),
+			meant: (key) => this.#repairs.meant(key),
 			isOwnWrite: (key) => sync.isOwnWrite(key),
+			isPatching: (key) => sync.isPatching(key),
 		});
 		const sync = new ServiceSync({
 			client,
@@ -116,6 +128,7 @@ export class Term {
 			calls: this.#calls,
 			addresses,
 			guard,
+			repairs: this.#repairs,
 			clock,
 			clusterId,
 			targets: this.#triggers.targets,
@@ -159,6 +172,7 @@ export class Term {
 	/** Starts nothing more and waits, for at most `deadlineMs`, for what runs. */
 	async end(deadlineMs: number): Promise<void> {
 		this.#triggers.stop();
+		this.#repairs.end();
 		this.#ending.abort(new Error("the term is over"));
 		await Promise.all([
 			this.#queue.drain(deadlineMs),

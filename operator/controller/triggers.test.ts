@@ -43,21 +43,39 @@ function setUp() {
 		log: quietLog(),
 	});
 	const woken: string[] = [];
-	const gone: string[] = [];
+	const gone: { uid: string; held: string | undefined }[] = [];
+	const undone: string[][] = [];
+	const meant: string[] = [];
 	const classes: string[] = [];
 	let pools = 0;
 	const triggers = new Triggers({
 		caches,
 		wake: (key) => woken.push(key),
-		gone: (subject) => gone.push(subject.metadata.uid ?? ""),
+		gone: (subject) =>
+			gone.push({
+				uid: subject.metadata.uid ?? "",
+				held: subject.metadata.annotations?.[annotations.provisionedBy],
+			}),
+		undone: (key, lost) => undone.push([key, ...lost]),
+		meant: (key) => meant.push(key),
 		classChanged: (name) => classes.push(name),
 		poolsChanged: () => pools++,
 		isOwnWrite: (key) => key === "shop/own",
+		isPatching: (key) => key === "shop/patched",
 	});
 	for (const name of ["a", "b"]) caches.services.put(service(name));
 	caches.services.put(service("plain", { type: "ClusterIP" }));
 	triggers.start();
-	return { caches, woken, gone, classes, triggers, pools: () => pools };
+	return {
+		caches,
+		woken,
+		gone,
+		undone,
+		meant,
+		classes,
+		triggers,
+		pools: () => pools,
+	};
 }
 
 describe("a change in the cluster wakes", () => {
@@ -107,6 +125,41 @@ describe("a change in the cluster wakes", () => {
 		expect(woken).toEqual(["shop/a", "shop/b"]);
 	});
 
+	it("whoever keeps count of what is undone, but not for what our own patch may have done", () => {
+		const { caches, undone } = setUp();
+		for (const name of ["a", "patched"]) {
+			const held = service(name);
+			held.metadata.annotations = {
+				[annotations.provisionedBy]: "cloud/HetznerCloud",
+			};
+			caches.services.put(held);
+			caches.services.put(service(name));
+		}
+		expect(undone).toEqual([
+			["shop/a", `annotation ${annotations.provisionedBy}`],
+		]);
+	});
+
+	it("whoever cleans up by the record, when it was stripped before the Service vanished", () => {
+		const { caches, gone } = setUp();
+		const held = service("a");
+		held.metadata.annotations = {
+			[annotations.provisionedBy]: "cloud/HetznerCloud",
+		};
+		caches.services.put(held);
+		caches.services.put(service("a"));
+		caches.services.remove(service("a"));
+		expect(gone.map((each) => each.held)).toEqual(["cloud/HetznerCloud"]);
+	});
+
+	it("nobody's pause for what is stripped, but that of a Service of which something else is wanted", () => {
+		const { caches, meant } = setUp();
+		caches.services.put(service("a"));
+		expect(meant).toEqual([]);
+		caches.services.put(service("a", { ports: [{ port: 81 }] }));
+		expect(meant).toEqual(["shop/a"]);
+	});
+
 	it("whoever cleans up when a Service is replaced as a whole by one that knows nothing of its balancer", () => {
 		const { caches, gone } = setUp();
 		const held = service("a");
@@ -115,7 +168,7 @@ describe("a change in the cluster wakes", () => {
 		};
 		caches.services.put(held);
 		caches.services.put(service("a", { type: "ClusterIP" }));
-		expect(gone).toEqual(["uid-a"]);
+		expect(gone.map((each) => each.uid)).toEqual(["uid-a"]);
 	});
 
 	it("every balanced Service when nodes join, once; none when a node only reports its health", async () => {
@@ -183,9 +236,9 @@ describe("a change in the cluster wakes", () => {
 		const again = service("a");
 		again.metadata.uid = "uid-second";
 		caches.services.put(again);
-		expect(gone).toEqual(["uid-a"]);
+		expect(gone.map((each) => each.uid)).toEqual(["uid-a"]);
 		expect(woken).toContain("shop/a");
 		caches.services.remove(service("b"));
-		expect(gone).toEqual(["uid-a", "uid-b"]);
+		expect(gone.map((each) => each.uid)).toEqual(["uid-a", "uid-b"]);
 	});
 });

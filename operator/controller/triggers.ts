@@ -8,19 +8,26 @@ import type { Target } from "../model/balancer/balancer.ts";
 import { balancerTargets } from "../model/balancer/targets.ts";
 import { holdingOf } from "../model/holding.ts";
 import { providerTraits } from "../model/provider-traits.ts";
+import { undone } from "../model/undone.ts";
 import type { Caches } from "./caches.ts";
 import { hasReadyEndpoint, serviceOf } from "./trim.ts";
 
 export interface TriggersOptions {
 	caches: Caches;
 	wake: (key: string, priority: Priority) => void;
-	/** A Service vanished, or another took its name. */
+	/** A Service vanished, or another took its name: the last of it that said what is held. */
 	gone: (service: Service) => void;
+	/** Somebody undid what we wrote on a Service (model/undone.ts). */
+	undone: (key: string, lost: string[]) => void;
+	/** Somebody wants something else of a Service. */
+	meant: (key: string) => void;
 	/** A BalancerClass changed, or a Service left it. */
 	classChanged: (className: string) => void;
 	poolsChanged: () => void;
 	/** Whether a change of this Service is the answer of our own write, being handled already. */
 	isOwnWrite: (key: string) => boolean;
+	/** Whether it may be, its answer being on its way. */
+	isPatching: (key: string) => boolean;
 }
 
 /** Says which Services a change in the cluster concerns, so that work follows the change and not the cluster. */
@@ -28,6 +35,8 @@ export class Triggers {
 	readonly #options: TriggersOptions;
 	#targets: Target[];
 	#looking = false;
+	/** Services whose record somebody stripped, by UID, as they were before: it is not put back at once any more. */
+	readonly #stripped = new Map<string, Service>();
 	#undo: (() => void)[] = [];
 
 	constructor(options: TriggersOptions) {
@@ -39,15 +48,15 @@ export class Triggers {
 	readonly targets = (): Target[] => this.#targets;
 
 	start(): void {
-		const { caches, wake, gone, classChanged, poolsChanged, isOwnWrite } =
+		const { caches, wake, classChanged, poolsChanged, isOwnWrite } =
 			this.#options;
 		this.#undo = [
 			caches.services.onChange((change) => {
 				const key = objectKey(change.object);
 				const before = change.type === "updated" ? change.old : change.object;
-				if (change.type === "deleted") gone(change.object);
-				else if (wasWiped(before, change.object) && !isOwnWrite(key))
-					gone(before);
+				if (change.type === "deleted") this.#gone(change.object);
+				else if (change.type === "updated" && !isOwnWrite(key))
+					this.#changed(key, change.old, change.object);
 				if (!concerns(change.object) && !concerns(before)) return;
 				if (!isOwnWrite(key)) wake(key, "high");
 				for (const className of classesOf(before)) classChanged(className);
@@ -92,6 +101,27 @@ export class Triggers {
 	stop(): void {
 		for (const undo of this.#undo) undo();
 		this.#undo = [];
+	}
+
+	/** Somebody else changed a Service, or the watch tells of our own patch before its answer does. */
+	#changed(key: string, old: Service, now: Service): void {
+		const { undone: undid, meant, isPatching } = this.#options;
+		const { uid = "" } = now.metadata;
+		if (isWanted(old, now)) meant(key);
+		if (wasWiped(this.#stripped.get(uid) ?? old, now)) this.#gone(old);
+		if (holdingOf(now)) this.#stripped.delete(uid);
+		if (isPatching(key)) return;
+		const lost = undone(old, now);
+		if (lost.length === 0) return;
+		if (holdingOf(old) && !holdingOf(now)) this.#stripped.set(uid, old);
+		undid(key, lost);
+	}
+
+	#gone(service: Service): void {
+		const { uid = "" } = service.metadata;
+		const said = holdingOf(service) ? service : this.#stripped.get(uid);
+		this.#stripped.delete(uid);
+		this.#options.gone(said ?? service);
 	}
 
 	/** Every Service that is, or was, anybody's balancer. */
@@ -147,6 +177,14 @@ function wasWiped(before: Service, now: Service): boolean {
 		now.spec.type !== "LoadBalancer" &&
 		holdingOf(before) !== undefined &&
 		holdingOf(now) === undefined
+	);
+}
+
+/** Whether somebody wants something else of a Service; what stands in metadata beside its labels is asked elsewhere. */
+function isWanted(old: Service, now: Service): boolean {
+	return (
+		old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
+		JSON.stringify(old.spec) !== JSON.stringify(now.spec)
 	);
 }
 

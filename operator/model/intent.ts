@@ -1,5 +1,6 @@
 import type { Service } from "../api/core.ts";
 import { finalizers } from "../api/names.ts";
+import { wasWorkedFor } from "./claims.ts";
 import { finalizerOf, type Holding, holdingOf } from "./holding.ts";
 import type { Ownership } from "./ownership.ts";
 import type { OwnWorld, World } from "./world.ts";
@@ -19,8 +20,10 @@ export function intentOf(world: Omit<World, "outcome">): Intent {
 		service.metadata.deletionTimestamp !== undefined ||
 		ownership.kind === "NotOurs";
 	if (leaving) {
+		const present = service.metadata.finalizers ?? [];
 		const wiped =
-			service.metadata.finalizers?.includes(finalizers.classed) ?? false;
+			present.includes(finalizers.classed) ||
+			(present.includes(finalizers.classless) && wasWorkedFor(service));
 		return holding || wiped ? { kind: "LetGo", holding } : { kind: "Describe" };
 	}
 	if (ownership.kind === "Refused" || !ours) return { kind: "Describe" };

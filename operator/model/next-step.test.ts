@@ -347,6 +347,77 @@ describe("the next step for a Service", () => {
 		).toMatchObject({ do: "delete", holding: undefined });
 	});
 
+	it("finds the balancer of a Service without class by its conditions when its record was stripped before it became another type", () => {
+		const other = settled();
+		other.metadata.annotations = {};
+		other.spec.type = "ClusterIP";
+		delete other.status?.loadBalancer;
+		expect(nextStep(world(other, { kind: "Unknown" }))).toMatchObject({
+			do: "delete",
+			holding: undefined,
+		});
+		const bare = apply(
+			other,
+			patched(nextStep(world(other, { kind: "Gone" }))),
+		);
+		expect(bare.metadata.finalizers).toEqual([]);
+		expect(nextStep(world(bare, { kind: "Unknown" }))).toEqual({
+			do: "nothing",
+		});
+	});
+
+	it("puts its marks back on a served Service without announcing that anything begins", () => {
+		const stripped = settled();
+		delete stripped.metadata.annotations;
+		delete stripped.metadata.finalizers;
+		const step = nextStep(world(stripped, observed()));
+		expect(step).toMatchObject({
+			do: "patch",
+			change: {
+				addFinalizer: finalizers.classless,
+				annotations: { [annotations.provisionedBy]: "cloud/HetznerCloud" },
+			},
+		});
+		expect(step).not.toHaveProperty("event");
+	});
+
+	it("says who is in the way of a served Service whose marks somebody keeps taking off, and unsays it", () => {
+		const lost = ["annotation fairlead.dev/assigned"];
+		const step = nextStep({ ...world(settled(), observed()), contested: lost });
+		expect(step).toMatchObject({
+			event: { type: "Warning", reason: "SyncLoadBalancerFailed" },
+		});
+		const told = apply(settled(), patched(step));
+		const said = told.status?.conditions?.find(
+			({ type }) => type === conditions.provisioned,
+		);
+		expect(said).toMatchObject({ status: "True", reason: "Contested" });
+		expect(said?.message).toContain("annotation fairlead.dev/assigned");
+		expect(nextStep({ ...world(told, observed()), contested: lost })).toEqual({
+			do: "nothing",
+		});
+		const after = apply(told, patched(nextStep(world(told, observed()))));
+		expect(condition(after.status?.conditions, conditions.provisioned)).toBe(
+			"True/Provisioned",
+		);
+	});
+
+	it("leaves a class-less Service to the controller that serves it, and tells it so", () => {
+		const theirs = service();
+		theirs.metadata.finalizers = [finalizers.classless];
+		theirs.status = { loadBalancer: { ingress: [{ ip: "198.51.100.9" }] } };
+		const change = patched(nextStep(world(theirs, { kind: "Unknown" })));
+		expect(Object.keys(change)).toEqual(["conditions"]);
+		expect(condition(change.conditions, conditions.addressAssigned)).toBe(
+			"False/ClaimedByAnother",
+		);
+		const told = apply(theirs, change);
+		told.metadata.deletionTimestamp = "2026-01-01T00:00:00Z";
+		expect(nextStep(world(told, { kind: "Unknown" }))).toEqual({
+			do: "nothing",
+		});
+	});
+
 	it("takes every trace off a Service that became another type", () => {
 		const other = settled();
 		other.spec.type = "ClusterIP";

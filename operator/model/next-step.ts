@@ -14,6 +14,7 @@ import {
 	sameAssignment,
 } from "./assignment.ts";
 import type { DesiredBalancer, ObservedBalancer } from "./balancer/balancer.ts";
+import { wasWorkedFor } from "./claims.ts";
 import { changedConditions, type Verdict } from "./conditions.ts";
 import { explain, explainLeaving } from "./explain.ts";
 import { ingressIsOurs, sameIngress, wantedIngress } from "./ingress.ts";
@@ -80,17 +81,11 @@ function letGo(world: World, holding: Holding | undefined): Step {
 			return { do: "nothing" };
 		case "Failed": {
 			const change = conditionChange(world, explainLeaving(world));
-			return change
-				? {
-						do: "patch",
-						change,
-						event: {
-							type: "Warning",
-							reason: eventReasons.deleteFailed,
-							note: outcome.message,
-						},
-					}
-				: { do: "nothing" };
+			return sayFailed(change, outcome, {
+				type: "Warning",
+				reason: eventReasons.deleteFailed,
+				note: outcome.message,
+			});
 		}
 		default:
 			return {
@@ -112,9 +107,9 @@ function cleared(
 ): ServiceChange {
 	const present = service.metadata.finalizers ?? [];
 	// The shared finalizer is ours only where we had something to guard by it; else it is a cloud controller's.
-	const guarded =
-		holding !== undefined &&
-		providerTraits[holding.provider as ProviderName]?.needsUndo;
+	const guarded = holding
+		? providerTraits[holding.provider as ProviderName]?.needsUndo
+		: wasWorkedFor(service);
 	const finalizer = present.includes(finalizers.classed)
 		? finalizers.classed
 		: guarded
@@ -182,23 +177,29 @@ function serve(world: World, ours: OwnWorld, className: string): Step {
 				: settle(world, ours, outcome.balancer);
 		case "Failed": {
 			const change = conditionChange(world, explain(world));
-			return change
-				? {
-						do: "patch",
-						change,
-						event: {
-							type: "Warning",
-							reason: eventReasons.syncFailed,
-							note: `Error syncing load balancer: ${outcome.message}`,
-						},
-					}
-				: { do: "nothing" };
+			return sayFailed(change, outcome, {
+				type: "Warning",
+				reason: eventReasons.syncFailed,
+				note: `Error syncing load balancer: ${outcome.message}`,
+			});
 		}
 		case "InFlight":
 			return { do: "nothing" };
 		default:
 			return { do: "ensure", desired: ours.desired };
 	}
+}
+
+/** To be told to wait is no failure, and worth no event. */
+function sayFailed(
+	change: ServiceChange | undefined,
+	outcome: { delayed?: true },
+	event: Announcement,
+): Step {
+	if (!change) return { do: "nothing" };
+	return outcome.delayed
+		? { do: "patch", change }
+		: { do: "patch", change, event };
 }
 
 function hasIngress(world: World): boolean {
@@ -247,11 +248,16 @@ function guardChange(world: World, ours: OwnWorld): Step | undefined {
 			annotations: wanted,
 			...conditionChange(world, explain(world)),
 		},
-		event: {
-			type: "Normal",
-			reason: eventReasons.ensuring,
-			note: "Ensuring load balancer",
-		},
+		// Put back on a Service that is served, it announces nothing new.
+		...(hasIngress(world)
+			? {}
+			: {
+					event: {
+						type: "Normal",
+						reason: eventReasons.ensuring,
+						note: "Ensuring load balancer",
+					},
+				}),
 	};
 }
 
@@ -287,7 +293,9 @@ function settle(
 ): Step {
 	const { service, ownership } = world;
 	if (ownership.kind !== "Ours") return { do: "nothing" };
-	const change: ServiceChange = { ...conditionChange(world, explain(world)) };
+	const change: ServiceChange = {
+		...conditionChange(world, contested(world, explain(world))),
+	};
 	const annotated = {
 		...holderChange(world),
 		...(balancer.addresses.length > 0
@@ -315,5 +323,26 @@ function settle(
 			reason: eventReasons.ensured,
 			note: "Ensured load balancer",
 		};
+	else if (world.contested && change.conditions)
+		step.event = {
+			type: "Warning",
+			reason: eventReasons.syncFailed,
+			note: quarrel(world.contested),
+		};
 	return step;
+}
+
+/** A Service whose marks somebody keeps taking off is served all the same, but may lose its address at any restart. */
+function contested(world: World, verdicts: Verdict[]): Verdict[] {
+	const { contested: lost } = world;
+	if (!lost) return verdicts;
+	return verdicts.map((each) =>
+		each.type === conditions.provisioned && each.status === "True"
+			? { ...each, reason: "Contested", message: quarrel(lost) }
+			: each,
+	);
+}
+
+function quarrel(lost: string[]): string {
+	return `somebody keeps undoing what Fairlead writes: ${lost.join(", ")}; Fairlead puts it back ever more rarely. Have that controller or GitOps tool leave these alone`;
 }

@@ -63,7 +63,7 @@ function resolveDefault(
 		return {
 			kind: "Refused",
 			reason: "ClaimedByAnother",
-			message: `${claim.by} serves this Service already (${claim.sign}), and so Fairlead does not; let one controller take class-less Services, or recreate the Service with a loadBalancerClass. To hand it over, stop the other controller and annotate the Service with ${annotations.provisionedBy}=${only.metadata.name}/${only.spec.provider}`,
+			message: `${claim.by} serves this Service already (${claim.sign}), and so Fairlead does not; let one controller take class-less Services, or recreate the Service with a loadBalancerClass. To hand it over, stop the other controller and annotate the Service with ${annotations.adopt}=no, or with ${annotations.adopt}=hcloud-ccm to keep that controller's balancer`,
 		};
 	if (defaults.length === 1) return admit(service, only);
 	const holding = holdingOf(service);

@@ -15,6 +15,8 @@ export interface World {
 	readyEndpoints: boolean;
 	/** Highest Service resourceVersion seen: the number of an assignment made now. */
 	seen: string;
+	/** What somebody keeps undoing of ours on the Service (model/undone.ts); absent: nobody does. */
+	contested?: string[];
 	/** Wall time as RFC 3339, for lastTransitionTime. */
 	now: string;
 }
