@@ -3,6 +3,7 @@ import type {
 	AddressPool,
 	AddressReservation,
 	BalancerClass,
+	NodePortPool,
 } from "../api/fairlead.ts";
 import type { KubeObject } from "../api/meta.ts";
 import type { Clock } from "../clock.ts";
@@ -11,6 +12,8 @@ import { type KubeClient, type Resource, resources } from "../cluster/kube.ts";
 import { Reflector } from "../cluster/reflector.ts";
 import type { Log } from "../log.ts";
 import { holdingOf } from "../model/holding.ts";
+import { nodePortsOf } from "../model/nodeports/overview.ts";
+import { isPlaceholder } from "../model/nodeports/placeholders.ts";
 import {
 	hasReadyEndpoint,
 	serviceOf,
@@ -38,6 +41,8 @@ export class Caches {
 	readonly pools: Store<AddressPool>;
 	/** Empty where the kind is not installed. */
 	readonly reservations: Store<AddressReservation>;
+	/** Empty where the kind is not installed. */
+	readonly nodePortPools: Store<NodePortPool>;
 	readonly #reflectors = new Map<string, Reflector<KubeObject>>();
 	readonly #options: CachesOptions;
 
@@ -54,6 +59,11 @@ export class Caches {
 			trimManaged,
 			"Optional",
 		);
+		this.nodePortPools = this.#cache<NodePortPool>(
+			resources.nodePortPools,
+			trimManaged,
+			"Optional",
+		);
 		this.slices.addIndex("service", (slice) => {
 			const service = serviceOf(slice);
 			return service === undefined ? [] : [service];
@@ -63,6 +73,12 @@ export class Caches {
 		);
 		this.services.addIndex("balanced in", ({ spec, metadata }) =>
 			spec.type === "LoadBalancer" ? [metadata.namespace ?? ""] : [],
+		);
+		this.services.addIndex("node port", (service) =>
+			nodePortsOf(service).map(String),
+		);
+		this.services.addIndex("node port placeholder", (service) =>
+			isPlaceholder(service) ? ["yes"] : [],
 		);
 		this.services.addIndex("holder", (service) => {
 			const holding = holdingOf(service);

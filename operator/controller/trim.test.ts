@@ -64,4 +64,19 @@ describe("trimming", () => {
 		expect(trimService(service).metadata.annotations).toEqual({ mine: "yes" });
 		expect(Object.keys(service.metadata.annotations ?? {})).toHaveLength(2);
 	});
+
+	it("keeps of who wrote which field only that NodePorts were applied", () => {
+		const by = (manager: string) =>
+			trimService({
+				...service,
+				metadata: {
+					...service.metadata,
+					managedFields: [{ manager, fieldsV1: { "f:spec": {} } }],
+				} as Service["metadata"],
+			}).metadata;
+		expect(by("fairlead-node-ports")).toMatchObject({
+			managedFields: [{ manager: "fairlead-node-ports", operation: "Apply" }],
+		});
+		expect(by("kubectl")).not.toHaveProperty("managedFields");
+	});
 });

@@ -1,5 +1,6 @@
 import type { EndpointSlice, Node, Service } from "../api/core.ts";
 import type { KubeObject, ObjectMeta } from "../api/meta.ts";
+import { ownManagedFields } from "../model/nodeports/field-manager.ts";
 
 /**
  * What is kept of objects in the caches: with thousands of Services, what nobody reads is most of the memory. Trimming
@@ -17,7 +18,8 @@ export function trimManaged<T extends KubeObject>(object: T): T {
 }
 
 export function trimService(service: Service): Service {
-	const { metadata, ...rest } = trimManaged(service);
+	const { metadata: whole, ...rest } = trimManaged(service);
+	const metadata = { ...whole, ...ownManagedFields(service.metadata) };
 	const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 	if (metadata.annotations?.[lastApplied] !== undefined) {
 		metadata.annotations = { ...metadata.annotations };

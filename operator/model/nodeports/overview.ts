@@ -74,6 +74,16 @@ export function portOverview(
 	};
 }
 
+/** The numbers of a Service's NodePorts, each once. */
+export function nodePortsOf({ spec }: Service): number[] {
+	const found: number[] = [];
+	for (const { nodePort } of spec.ports ?? [])
+		if (nodePort && !found.includes(nodePort)) found.push(nodePort);
+	const { healthCheckNodePort } = spec;
+	if (healthCheckNodePort) found.push(healthCheckNodePort);
+	return found;
+}
+
 /** NodePorts of a Service. */
 export function heldPorts(service: Service): HeldPort[] {
 	const { metadata, spec } = service;
