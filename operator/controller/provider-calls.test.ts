@@ -177,6 +177,49 @@ describe("calls to providers", () => {
 		expect(clock.waiting()).toEqual([12_345]);
 	});
 
+	it("take a cloud's limit for a wait: no log, no failure, and the same words until the minute is over", async () => {
+		const { calls, answers, clock, log, failed } = setUp();
+		const said = new Set<string>();
+		for (const retryAfterMs of [15_000, 14_000, 13_000]) {
+			answers.push(async () => {
+				throw new FairleadError("CloudRateLimited", "it waits", {
+					retryAfterMs,
+				});
+			});
+			await calls.start("shop/web", want);
+			said.add(JSON.stringify(calls.outcome("shop/web", want)));
+			await clock.advance(retryAfterMs);
+		}
+		expect([...said]).toEqual([
+			JSON.stringify({
+				kind: "Failed",
+				code: "CloudRateLimited",
+				message: "it waits, until about 00:01 UTC",
+				delayed: true,
+			}),
+		]);
+		expect({ log: log.lines, failed }).toEqual({ log: [], failed: [] });
+	});
+
+	it.each([
+		["a short wait is not worth a word", 9_000, false, { kind: "InFlight" }],
+		[
+			"what was done stays done while another look waits",
+			60_000,
+			true,
+			{ kind: "Observed", balancer: done },
+		],
+	])("%s", async (_, retryAfterMs, before, outcome) => {
+		const { calls, answers } = setUp();
+		if (before) await calls.start("shop/web", want);
+		calls.forget("shop/web");
+		answers.push(async () => {
+			throw new FairleadError("CloudRateLimited", "it waits", { retryAfterMs });
+		});
+		await calls.start("shop/web", want);
+		expect(calls.outcome("shop/web", want)).toEqual(outcome);
+	});
+
 	it("try what was refused for good only once in a long while", async () => {
 		const { calls, answers, clock } = setUp();
 		answers.push(refusedBy("CloudRefused"));

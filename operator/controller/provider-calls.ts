@@ -4,6 +4,7 @@ import type { Log } from "../log.ts";
 import type {
 	BalancerIdentity,
 	DesiredBalancer,
+	ObservedBalancer,
 } from "../model/balancer/balancer.ts";
 import type { Outcome } from "../model/world.ts";
 import type { Deletion, Provider } from "../providers/provider.ts";
@@ -45,10 +46,15 @@ export type Want =
 			identity: BalancerIdentity;
 	  };
 
+/** A wait worth no word. */
+const shortWaitMs = 10_000;
+
 interface Call {
 	want: Want;
 	outcome: Outcome;
 	failures: number;
+	/** The last that was seen done: it stands while another look has to wait. */
+	done?: ObservedBalancer;
 	/** The failure last logged: the same one is not logged again. */
 	logged?: string;
 	/** Monotonic time the work now in flight was first seen. */
@@ -107,6 +113,7 @@ export class ProviderCalls {
 			failures: again?.failures ?? 0,
 		};
 		if (again?.logged !== undefined) call.logged = again.logged;
+		if (again?.done) call.done = again.done;
 		if (again?.pendingSince !== undefined)
 			call.pendingSince = again.pendingSince;
 		this.#calls.set(key, call);
@@ -188,7 +195,10 @@ export class ProviderCalls {
 		const balancer = await provider.ensure(want.desired, signal);
 		call.outcome = { kind: "Observed", balancer };
 		if (balancer.pending) this.#pending(key, call, balancer.pending);
-		else delete call.pendingSince;
+		else {
+			delete call.pendingSince;
+			call.done = balancer;
+		}
 	}
 
 	async #delete(
@@ -216,6 +226,8 @@ export class ProviderCalls {
 
 	#failed(key: string, call: Call, error: unknown): void {
 		const known = error instanceof FairleadError ? error : undefined;
+		if (known?.code === "CloudRateLimited")
+			return this.#delayed(key, call, known);
 		const { retryBaseMs, retryCapMs, random, log } = this.#options;
 		const message = error instanceof Error ? error.message : String(error);
 		const code = known?.code ?? "InternalError";
@@ -236,6 +248,27 @@ export class ProviderCalls {
 			call,
 			known?.retryAfterMs ?? pause * (0.75 + random() / 2),
 		);
+	}
+
+	/** The cloud asked to be left alone: a wait, no failure. */
+	#delayed(key: string, call: Call, error: FairleadError): void {
+		const { clock, retryBaseMs } = this.#options;
+		const waitMs = error.retryAfterMs ?? retryBaseMs;
+		// In whole minutes: the same wait must read the same, however often it is met.
+		const until = new Date(
+			Math.ceil((clock.now() + waitMs) / 60_000) * 60_000,
+		).toISOString();
+		call.outcome = call.done
+			? { kind: "Observed", balancer: call.done }
+			: waitMs < shortWaitMs
+				? { kind: "InFlight" }
+				: {
+						kind: "Failed",
+						code: error.code,
+						message: `${error.message}, until about ${until.slice(11, 16)} UTC`,
+						delayed: true,
+					};
+		this.#lookAgain(key, call, waitMs);
 	}
 
 	#lookAgain(key: string, call: Call, ms: number): void {

@@ -5,6 +5,8 @@ import { type KubeClient, resources } from "../cluster/kube.ts";
 import { FairleadError, isFairleadError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { CloudBudgets } from "../providers/hetzner-cloud/budget.ts";
+import type { CloudProjects } from "../providers/hetzner-cloud/project.ts";
+import type { HetznerCloudOptions } from "../providers/hetzner-cloud/provider.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Caches } from "./caches.ts";
 
@@ -22,6 +24,8 @@ export interface ProviderRegistryOptions {
 interface Shared {
 	/** One token has one budget, however many classes use it. */
 	budgets?: CloudBudgets;
+	/** One token has one list of what is there, too. */
+	projects?: CloudProjects;
 }
 
 interface Entry {
@@ -55,7 +59,6 @@ export class ProviderRegistry {
 		const { create = createProvider } = this.#options;
 		const provider = create(found, {
 			...this.#options,
-			log: this.#options.log.child({ class: className }),
 			shared: this.#shared,
 		});
 		const entry = { spec, provider };
@@ -107,8 +110,12 @@ export async function createProvider(
 				"../providers/hetzner-cloud/budget.ts"
 			);
 			const { clock, random, log, clusterId, shared } = options;
+			const { createCloudProjects } = await import(
+				"../providers/hetzner-cloud/project.ts"
+			);
 			shared.budgets ??= createCloudBudgets(clock);
-			return createHetznerCloud({
+			shared.projects ??= createCloudProjects();
+			const cloud: HetznerCloudOptions = {
 				...(config.endpoint ? { endpoint: config.endpoint } : {}),
 				...(config.location ? { location: config.location } : {}),
 				...(config.networkZone ? { networkZone: config.networkZone } : {}),
@@ -119,7 +126,10 @@ export async function createProvider(
 				log,
 				clusterId,
 				budgets: shared.budgets,
-			});
+			};
+			const { namespace, name, key = "token" } = config.tokenSecretRef;
+			const source = [config.endpoint ?? "", namespace, name, key].join(" ");
+			return createHetznerCloud(cloud, shared.projects, source);
 		}
 		case "Static": {
 			const { createStatic } = await import("../providers/static/static.ts");
@@ -153,7 +163,8 @@ function tokenSource(
 	};
 }
 
-async function readToken(
+/** Reads it freshly; throws CloudTokenMissing when there is none. */
+export async function readToken(
 	ref: NonNullable<BalancerClass["spec"]["hetznerCloud"]>["tokenSecretRef"],
 	client: KubeClient,
 ): Promise<string> {

@@ -12,6 +12,9 @@ import type {
  * Errors are FairleadErrors (Cloud…); `retryAfterMs` is set when the other side said how long to wait.
  */
 export interface Provider {
+	/** What `list` reads: providers with the same one list the same balancers. */
+	readonly source: string;
+
 	/** What it can do; asked once per process and class, cached by the provider. */
 	capabilities(signal: AbortSignal): Promise<Capabilities>;
 

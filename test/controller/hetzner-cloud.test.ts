@@ -772,6 +772,9 @@ describe("a balancer that is there", () => {
 		);
 		clock.pause(60_000);
 		on("GET", serversPath).reply(200, { servers: [{ id: 51, name: "n1" }] });
+		on("GET", "/v1/load_balancers/7").reply(200, {
+			load_balancer: owned("p80_s41"),
+		});
 		on("PUT", "/v1/load_balancers/7").reply(200, {
 			load_balancer: owned("p80_s51"),
 		});

@@ -65,7 +65,7 @@ export function createActions(
 						...portion.map((id): [string, string] => ["id", String(id)]),
 						["per_page", String(perRequest)],
 					],
-					priority: "update",
+					priority: "create",
 					signal,
 				},
 				answers.actions,
@@ -111,7 +111,8 @@ export function createActions(
 		running: of,
 		async poll(balancer, signal) {
 			const heard = of(balancer).map(({ since }) => Math.max(since, polledAt));
-			const stale = clock.monotonic() - Math.min(...heard) >= lookAfter(0) / 2;
+			const pause = Math.max(lookAfter(0) / 2, http.pace());
+			const stale = clock.monotonic() - Math.min(...heard) >= pause;
 			if (heard.length > 0 && stale) await polling.join(signal);
 			const list = ended.get(balancer) ?? [];
 			ended.delete(balancer);
@@ -119,7 +120,8 @@ export function createActions(
 		},
 		nextLook(balancer) {
 			const ages = of(balancer).map((each) => clock.monotonic() - each.since);
-			return Math.round(lookAfter(Math.max(0, ...ages)) * (1 + random() / 4));
+			const pause = Math.max(lookAfter(Math.max(0, ...ages)), http.pace());
+			return Math.round(pause * (1 + random() / 4));
 		},
 		forget(balancer) {
 			for (const each of of(balancer)) running.delete(each.id);

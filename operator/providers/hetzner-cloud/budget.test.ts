@@ -17,7 +17,7 @@ function enter(
 	priority: Priority = "update",
 	signal = never,
 ): Promise<void> {
-	return budget.enter(priority, signal).then(
+	return budget.enter({ priority, by: name, signal }).then(
 		() => void order.push(name),
 		(error: { code?: string; message: string }) =>
 			void order.push(`${name}: ${error.code ?? error.message}`),
@@ -33,7 +33,7 @@ const limits = (remaining: number, limit = 10, refillMs = 1_000) => ({
 });
 
 describe("a call budget", () => {
-	it("lets only so many calls go at once, deletes and creates first and audits last", async () => {
+	it("lets only so many calls go at once, deletes first, then creates, then updates, and audits last", async () => {
 		const clock = new FakeClock();
 		const budget = createBudget(clock, { concurrency: 1, patienceMs: 1_000 });
 		const order: string[] = [];
@@ -41,14 +41,22 @@ describe("a call budget", () => {
 		void enter(budget, "audit", order, "audit");
 		void enter(budget, "update 1", order);
 		void enter(budget, "update 2", order);
-		void enter(budget, "delete", order, "deleteOrCreate");
-		for (let turn = 0; turn < 4; turn++) {
+		void enter(budget, "create", order, "create");
+		void enter(budget, "delete", order, "delete");
+		for (let turn = 0; turn < 5; turn++) {
 			await clock.advance(0);
 			expect(order).toHaveLength(turn + 1);
 			budget.leave();
 		}
 		await clock.advance(0);
-		expect(order).toEqual(["first", "delete", "update 1", "update 2", "audit"]);
+		expect(order).toEqual([
+			"first",
+			"delete",
+			"create",
+			"update 1",
+			"update 2",
+			"audit",
+		]);
 	});
 
 	it("paces itself at the rate at which the cloud gives calls back", async () => {
@@ -73,13 +81,15 @@ describe("a call budget", () => {
 	it("sends away who would wait long, and says when to come back", async () => {
 		const clock = new FakeClock();
 		const budget = createBudget(clock, { concurrency: 8, patienceMs: 2_000 });
-		await budget.enter("update", never);
+		await budget.enter({ priority: "update", signal: never });
 		budget.leave({ limited: true, retryAfterMs: 30_000 });
-		await expect(budget.enter("update", never)).rejects.toMatchObject({
+		await expect(
+			budget.enter({ priority: "update", signal: never }),
+		).rejects.toMatchObject({
 			code: "CloudRateLimited",
 			retryAfterMs: 30_000,
 			message:
-				"the cloud's rate limit for this token is used up; next call in 30 s",
+				"the cloud allows no more requests with this token for now; this one waits its turn",
 		});
 		await clock.advance(28_000);
 		const order: string[] = [];
@@ -106,7 +116,7 @@ describe("a call budget", () => {
 		const budget = createBudget(clock, plenty);
 		const pauses: (number | undefined)[] = [];
 		for (let turn = 0; turn < 6; turn++) {
-			await budget.enter("update", never);
+			await budget.enter({ priority: "update", signal: never });
 			const pause = budget.leave({
 				limited: true,
 				limit: 3_600,
@@ -133,6 +143,60 @@ describe("a call budget", () => {
 		expect(order).toEqual(["first", "aborted: stopped", "next"]);
 		await enter(budget, "late", order, "update", abort.signal);
 		expect(order.at(-1)).toBe("late: stopped");
+	});
+
+	it("lets everybody go about in the order in which they came, also those it sent away, and wakes nobody again and again for nothing", async () => {
+		const clock = new FakeClock();
+		const budget = createBudget(clock);
+		await budget.enter({ priority: "audit", signal: never });
+		budget.leave(limits(0, 3_600));
+		const callers = Array.from({ length: 60 }, (_, at) => `s${at}`);
+		const order: string[] = [];
+		let refusals = 0;
+		/** As the controller calls: away for as long as it was told, and back. */
+		const come = async (by: string, priority: Priority): Promise<void> => {
+			for (;;) {
+				const wait = await budget.enter({ priority, by, signal: never }).then(
+					() => undefined,
+					(error: { retryAfterMs: number }) => error.retryAfterMs,
+				);
+				if (wait === undefined) break;
+				refusals++;
+				await new Promise<void>((resolve) => clock.after(wait, resolve));
+			}
+			order.push(by);
+			budget.leave();
+		};
+		for (const by of callers) void come(by, "create");
+		await clock.advance(30_000);
+		void come("late update", "update");
+		void come("late delete", "delete");
+		await clock.advance(90_000);
+		const deleted = order.indexOf("late delete");
+		const went = order.filter((by) => by.startsWith("s"));
+		expect([...went].sort()).toEqual([...callers].sort());
+		// Who comes back while a delete goes first may lose a few places, no more.
+		for (const [at, by] of callers.entries())
+			expect(Math.abs(went.indexOf(by) - at)).toBeLessThanOrEqual(5);
+		expect(order.at(-1)).toBe("late update");
+		expect(order).toHaveLength(62);
+		// It went with the next calls there were, before those who had waited half a minute.
+		expect(deleted).toBeLessThan(36);
+		expect(refusals).toBeLessThanOrEqual(4 * callers.length);
+	});
+
+	it("asks how work is getting on with every tenth call at most while calls are scarce", async () => {
+		const clock = new FakeClock();
+		const budget = createBudget(clock, plenty);
+		expect(budget.pace()).toBe(0);
+		await budget.enter({ priority: "create", signal: never });
+		budget.leave(limits(2_000, 3_600));
+		expect(budget.pace()).toBe(0);
+		await budget.enter({ priority: "create", signal: never });
+		budget.leave(limits(10, 3_600));
+		expect(budget.pace()).toBe(10_000);
+		await clock.advance(400_000);
+		expect(budget.pace()).toBe(0);
 	});
 
 	it("leaves no timer behind when nobody waits", async () => {

@@ -2,10 +2,21 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../../clock.ts";
 import { FairleadError } from "../../errors.ts";
 
-/** Which call goes first when not all can: deletes and creates, then changes of targets and ports, then audits. */
-export type Priority = "deleteOrCreate" | "update" | "audit";
+/** Which call goes first when not all can: deletes, then creates, then changes of targets and ports, then audits. */
+export type Priority = "delete" | "create" | "update" | "audit";
 
-const order: Priority[] = ["deleteOrCreate", "update", "audit"];
+const order: Priority[] = ["delete", "create", "update", "audit"];
+
+/** Who wants to make a call. */
+export interface Caller {
+	priority: Priority;
+	/**
+	 * Whom the call is for: who was sent away keeps its place in line until it comes back. Absent: a read that serves
+	 * many, which goes first among its priority.
+	 */
+	by?: string;
+	signal: AbortSignal;
+}
 
 /** What an answer says of the rate limit. */
 export interface RateAnswer {
@@ -25,11 +36,14 @@ export interface RateAnswer {
 export interface Budget {
 	/**
 	 * Resolves when a call may be sent; every one that resolved is followed by one `leave`. Rejects with
-	 * CloudRateLimited when the wait would be long, so that nobody's worker sleeps on it, and with the signal's reason.
+	 * CloudRateLimited and the time to come back when the wait would be long, so that who is called off by then does not
+	 * stand in the way, and with the signal's reason.
 	 */
-	enter(priority: Priority, signal: AbortSignal): Promise<void>;
+	enter(caller: Caller): Promise<void>;
 	/** The call is over. Returns how many milliseconds to wait if the answer said it came too fast. */
 	leave(answer?: RateAnswer): number | undefined;
+	/** Milliseconds to leave between calls that only ask how work is getting on; 0 while calls are plenty. */
+	pace(): number;
 }
 
 /** Budgets by endpoint and token: two BalancerClasses of one cloud project share one. */
@@ -62,10 +76,22 @@ export interface BudgetOptions {
 	patienceMs: number;
 }
 
-interface Waiter {
+interface Place {
+	rank: number;
+	/** When it was first seen, among all; who came earlier goes earlier. */
+	seq: number;
+}
+
+interface Waiter extends Place {
+	by: string | undefined;
 	go(): void;
 	refuse(waitMs: number): void;
 }
+
+/** Who was sent away is waited for so long beyond its time. */
+const lateMs = 5_000;
+/** Who was let in may call again within this time as if it had never left the line: a pass is several calls. */
+const passMs = 1_000;
 
 /**
  * A token bucket that follows the cloud's own count. Hetzner refills evenly (3,600 an hour: one a second) and gives in
@@ -79,7 +105,11 @@ export function createBudget(
 		patienceMs: 2_000,
 	},
 ): Budget {
-	const waiting: Waiter[][] = order.map(() => []);
+	/** In the order in which they go. */
+	let waiting: Waiter[] = [];
+	/** Places of those who are not here but will be back; monotonic `until` ends their claim. */
+	const away = new Map<string, Place & { until: number }>();
+	let seen = 0;
 	let underWay = 0;
 	let limit = Number.POSITIVE_INFINITY;
 	let remaining = Number.POSITIVE_INFINITY;
@@ -110,46 +140,63 @@ export function createBudget(
 	function pump(): void {
 		cancelTimer?.();
 		cancelTimer = undefined;
-		for (const queue of waiting) {
-			while (queue.length > 0) {
-				if (underWay >= concurrency) return;
-				const wait = waitFor(1);
-				if (wait > 0) {
-					cancelTimer = clock.after(Math.ceil(wait), pump);
-					return;
-				}
-				spend();
-				underWay += 1;
-				queue.shift()?.go();
+		while (waiting.length > 0) {
+			if (underWay >= concurrency) return;
+			const wait = waitFor(1);
+			if (wait > 0) {
+				cancelTimer = clock.after(Math.ceil(wait), pump);
+				return;
 			}
+			spend();
+			underWay += 1;
+			const { by, rank, seq, go } = waiting.shift() as Waiter;
+			if (by !== undefined)
+				away.set(by, { rank, seq, until: clock.monotonic() + passMs });
+			go();
 		}
 	}
 
 	/** Sends away everybody whose turn comes too late. */
 	function thin(): void {
-		const all = waiting.reduce((sum, queue) => sum + queue.length, 0);
-		if (waitFor(all) <= patienceMs) return;
-		let ahead = 0;
-		for (const [rank, queue] of waiting.entries())
-			waiting[rank] = queue.filter((waiter) => {
-				const wait = waitFor(ahead + 1);
-				if (wait > patienceMs) waiter.refuse(wait);
-				else ahead += 1;
-				return wait <= patienceMs;
-			});
+		const now = clock.monotonic();
+		for (const [by, { until }] of away) if (until < now) away.delete(by);
+		if (waitFor(waiting.length + away.size) <= patienceMs) return;
+		const stay: Waiter[] = [];
+		for (const waiter of waiting) {
+			let ahead = stay.length;
+			for (const place of away.values()) if (before(place, waiter)) ahead++;
+			const wait = waitFor(ahead + 1);
+			if (wait <= patienceMs) {
+				stay.push(waiter);
+				continue;
+			}
+			const { by, rank, seq } = waiter;
+			if (by !== undefined)
+				away.set(by, { rank, seq, until: now + wait + lateMs });
+			waiter.refuse(wait);
+		}
+		waiting = stay;
+	}
+
+	function insert(waiter: Waiter): void {
+		const at = waiting.findIndex((each) => before(waiter, each));
+		waiting.splice(at < 0 ? waiting.length : at, 0, waiter);
 	}
 
 	return {
-		enter(priority, signal) {
+		enter({ priority, by, signal }) {
 			return new Promise<void>((resolve, reject) => {
 				if (signal.aborted) return reject(signal.reason as Error);
-				const rank = order.indexOf(priority);
 				const stop = () => {
-					const queue = waiting[rank] as Waiter[];
-					waiting[rank] = queue.filter((each) => each !== waiter);
+					waiting = waiting.filter((each) => each !== waiter);
 					reject(signal.reason as Error);
 				};
+				const kept = by === undefined ? undefined : away.get(by);
+				if (by !== undefined) away.delete(by);
 				const waiter: Waiter = {
+					rank: order.indexOf(priority),
+					seq: by === undefined ? 0 : (kept?.seq ?? ++seen),
+					by,
 					go() {
 						signal.removeEventListener("abort", stop);
 						resolve();
@@ -160,7 +207,7 @@ export function createBudget(
 					},
 				};
 				signal.addEventListener("abort", stop, { once: true });
-				waiting[rank]?.push(waiter);
+				insert(waiter);
 				thin();
 				pump();
 			});
@@ -171,6 +218,13 @@ export function createBudget(
 			thin();
 			pump();
 			return pause;
+		},
+		pace() {
+			const since = Math.max(0, clock.monotonic() - at);
+			const now = Math.min(limit, remaining + since / refillMs);
+			return now > limit / 10 || limit === Number.POSITIVE_INFINITY
+				? 0
+				: 10 * refillMs;
 		},
 	};
 
@@ -205,11 +259,15 @@ export function createBudget(
 	}
 }
 
+function before(a: Place, b: Place): boolean {
+	return a.rank < b.rank || (a.rank === b.rank && a.seq < b.seq);
+}
+
+/** Says no time: the message is shown, and must not differ from one refusal to the next. */
 function tooFast(waitMs: number): FairleadError {
-	const seconds = Math.ceil(waitMs / 1_000);
 	return new FairleadError(
 		"CloudRateLimited",
-		`the cloud's rate limit for this token is used up; next call in ${seconds} s`,
+		"the cloud allows no more requests with this token for now; this one waits its turn",
 		{ retryAfterMs: Math.ceil(waitMs) },
 	);
 }

@@ -49,6 +49,9 @@ function cloudDoes(balancer: CloudBalancer, call: Change): CloudBalancer {
 		case "change_algorithm":
 			expect(call.type).not.toBe(balancer.algorithm.type);
 			return { ...next, algorithm: { type: call.type } };
+		case "change_type":
+			expect(call.type).not.toBe(balancer.load_balancer_type?.name);
+			return { ...next, load_balancer_type: { name: call.type } };
 		case "add_service":
 			expect(at(port(call.service))).toBe(-1);
 			next.services.push(call.service);
@@ -117,6 +120,7 @@ const observed: fc.Arbitrary<CloudBalancer> = fc
 		listed: someKeys,
 		labels: fc.dictionary(fc.constantFrom("team", "env"), fc.constant("x")),
 		identified: fc.boolean(),
+		type: fc.constantFrom("lb11", "lb21"),
 	})
 	.map((each) => ({
 		id: 1,
@@ -130,6 +134,7 @@ const observed: fc.Arbitrary<CloudBalancer> = fc
 		protection: { delete: false },
 		public_net: { ipv4: { ip: "203.0.113.1" }, ipv6: { ip: "2001:db8::1" } },
 		algorithm: { type: each.algorithm },
+		load_balancer_type: { name: each.type },
 		services: each.services,
 		targets: [
 			...each.targets,
@@ -137,11 +142,16 @@ const observed: fc.Arbitrary<CloudBalancer> = fc
 		],
 	}));
 const wanted: fc.Arbitrary<WantedBalancer> = fc
-	.record({ services, targets })
-	.map((each) => ({
+	.record({
+		services,
+		targets,
+		type: fc.constantFrom(undefined, "lb11", "lb21"),
+	})
+	.map(({ type, ...each }) => ({
 		name: "fairlead-a",
 		labels: identity,
 		algorithm: "round_robin",
+		...(type === undefined ? {} : { type }),
 		...each,
 	}));
 const remembered = someKeys.map((keys) => new Set(keys));

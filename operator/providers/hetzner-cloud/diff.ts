@@ -22,7 +22,8 @@ export type Change =
 	| { do: "add_service"; service: CloudService }
 	| { do: "add_targets"; targets: OwnTarget[] }
 	| { do: "remove_targets"; targets: OwnTarget[] }
-	| { do: "change_algorithm"; type: string };
+	| { do: "change_algorithm"; type: string }
+	| { do: "change_type"; type: string };
 
 /** Anything the cloud can be working on for us. */
 export type Call =
@@ -35,6 +36,8 @@ export interface WantedBalancer {
 	/** Whose it is. */
 	labels: Record<string, string>;
 	algorithm: string;
+	/** Name of its type; absent: whatever it has. */
+	type?: string;
 	services: CloudService[];
 	targets: OwnTarget[];
 }
@@ -111,6 +114,10 @@ export function diff(
 		calls.push({ do: "change_algorithm", type: wanted.algorithm });
 	for (const service of leaving.services)
 		calls.push({ do: "delete_service", service });
+	// After what goes, before what comes: a smaller type needs room, a larger one gives it.
+	const type = observed.load_balancer_type?.name;
+	if (type !== undefined && wanted.type !== undefined && type !== wanted.type)
+		calls.push({ do: "change_type", type: wanted.type });
 	for (const service of services) {
 		const there = present.get(serviceKey(service));
 		if (!there) calls.push({ do: "add_service", service });
@@ -139,6 +146,8 @@ export function effect(balancer: CloudBalancer, call: Call): CloudBalancer {
 			return { ...balancer, name: call.name, labels: call.labels };
 		case "change_algorithm":
 			return { ...balancer, algorithm: { type: call.type } };
+		case "change_type":
+			return { ...balancer, load_balancer_type: { name: call.type } };
 		case "delete_service":
 			return { ...balancer, services: without(balancer, call.service) };
 		case "add_service":

@@ -8,23 +8,23 @@ import type { z } from "zod";
 import type { Clock } from "../../clock.ts";
 import { FairleadError, isFairleadError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
-import type { Budget, CloudBudgets, Priority, RateAnswer } from "./budget.ts";
+import type { Budget, Caller, CloudBudgets, RateAnswer } from "./budget.ts";
 import { oneLine, refusalOf } from "./refusals.ts";
 
-export interface CloudCall {
+export interface CloudCall extends Caller {
 	method: "GET" | "POST" | "PUT" | "DELETE";
 	/** Below the endpoint, with a leading slash. */
 	path: string;
 	query?: [name: string, value: string][];
 	body?: unknown;
-	priority: Priority;
-	signal: AbortSignal;
 }
 
 /** One cloud API endpoint, spoken to with one token. */
 export interface CloudHttp {
 	/** The answer, checked. Throws FairleadErrors of the Cloud… kind, or the signal's reason. */
 	call<T extends z.ZodType>(call: CloudCall, answer: T): Promise<z.output<T>>;
+	/** Milliseconds to leave between calls that only ask how work is getting on. */
+	pace(): number;
 	close(): void;
 }
 
@@ -42,6 +42,9 @@ export interface CloudHttpOptions {
 /** No list page of 50 balancers comes near. */
 const largestAnswer = 16 * 1024 * 1024;
 
+/** Said again at most so often. */
+const limitedEveryMs = 10 * 60_000;
+
 interface Answer {
 	status: number;
 	headers: IncomingHttpHeaders;
@@ -56,6 +59,7 @@ export function createCloudHttp(options: CloudHttpOptions): CloudHttp {
 		maxSockets: 16,
 	});
 	const base = endpoint.pathname.replace(/\/+$/, "");
+	let quietUntil = Number.NEGATIVE_INFINITY;
 	/** Held here: the registry of budgets holds none. */
 	let current: { token: string; budget: Budget } | undefined;
 
@@ -63,6 +67,16 @@ export function createCloudHttp(options: CloudHttpOptions): CloudHttp {
 		if (current?.token !== token)
 			current = { token, budget: budgets.of(endpoint.href, token) };
 		return current.budget;
+	}
+
+	/** One line for all who wait, not one each. */
+	function sayLimited({ origin }: URL): void {
+		if (clock.monotonic() < quietUntil) return;
+		quietUntil = clock.monotonic() + limitedEveryMs;
+		log.info(
+			{ cloud: origin },
+			"the cloud's rate limit is used up: calls wait their turn, deletes first, then creates, then updates",
+		);
 	}
 
 	/** One exchange. Rejects with what the socket says, or the signal's reason. */
@@ -157,7 +171,10 @@ export function createCloudHttp(options: CloudHttpOptions): CloudHttp {
 			const what = `${call.method} ${call.path}`;
 			const token = await options.token();
 			const budget = budgetOf(token);
-			await budget.enter(call.priority, call.signal);
+			await budget.enter(call).catch((error: unknown) => {
+				if (isFairleadError(error, "CloudRateLimited")) sayLimited(endpoint);
+				throw error;
+			});
 			const started = clock.monotonic();
 			let answer: Answer;
 			try {
@@ -178,6 +195,7 @@ export function createCloudHttp(options: CloudHttpOptions): CloudHttp {
 				throw withoutToken(error, token);
 			}
 		},
+		pace: () => current?.budget.pace() ?? 0,
 		close: () => agent.destroy(),
 	};
 }

@@ -1,11 +1,13 @@
 import { cloudLabels } from "../../api/names.ts";
 import { isFairleadError } from "../../errors.ts";
+import type { Clock } from "../../clock.ts";
 import type { Log } from "../../log.ts";
 import type { BalancerIdentity } from "../../model/balancer/balancer.ts";
 import type { Actions } from "./actions.ts";
-import type { Priority } from "./budget.ts";
+import type { Caller } from "./budget.ts";
 import { effect } from "./diff.ts";
 import type { CloudHttp } from "./http.ts";
+import { createLookup } from "./lookup.ts";
 import { holder, ownedParts, type PartKey } from "./ownership.ts";
 import { readPages } from "./pages.ts";
 import { sharedWork } from "./shared-work.ts";
@@ -19,6 +21,8 @@ export interface Known {
 	ours: Set<PartKey>;
 	/** It has to be read again before anything is decided. */
 	stale: boolean;
+	/** Monotonic time at which the cloud last said how it is. */
+	readAt: number;
 	/** Nobody asked yet whether the cloud is still working on it for another process. */
 	unsure: boolean;
 	/** A delete was accepted. */
@@ -36,12 +40,20 @@ export interface Inventory {
 	get(identity: BalancerIdentity, look: Look): Promise<Known | undefined>;
 	/** Looks for the Service's balancer on the cloud, by label. */
 	find(identity: BalancerIdentity, look: Look): Promise<Known | undefined>;
+	/** Balancers that carry this label with this value, whosever they are. */
+	labelled(label: string, value: string, look: Look): Promise<CloudBalancer[]>;
 	/** Whatever has the balancer's name, ours or not. */
 	findByName(name: string, look: Look): Promise<CloudBalancer | undefined>;
 	/** Reads one balancer again; undefined, and forgotten: it is gone. */
 	reread(uid: string, look: Look): Promise<Known | undefined>;
+	/** The same for many in few calls: who asks together is answered together. */
+	refresh(uid: string, look: Look): Promise<Known | undefined>;
+	/** Whether it was read so short a while ago that a write may be built on it. */
+	isFresh(uid: string): boolean;
 	/** Remembers an answer of the cloud. */
 	put(uid: string, balancer: CloudBalancer): Known;
+	/** Remembers what the cloud will make of what it accepted. */
+	expect(uid: string, balancer: CloudBalancer): void;
 	drop(uid: string): void;
 	/** All balancers labelled with a cluster's id, read freshly. */
 	list(clusterId: string, look: Look): Promise<CloudBalancer[]>;
@@ -49,15 +61,18 @@ export interface Inventory {
 	close(): void;
 }
 
-export interface Look {
-	priority: Priority;
-	signal: AbortSignal;
-}
+export type Look = Caller;
+
+/** Values of one label in one request: they fit into a page and into a URL. */
+const perLookup = 50;
+/** Labels read within this time may be written back. */
+const freshMs = 500;
 
 export function createInventory(
 	http: CloudHttp,
 	actions: Actions,
 	clusterId: string,
+	clock: Clock,
 	log: Log,
 ): Inventory {
 	const known = new Map<string, Known>();
@@ -70,7 +85,7 @@ export function createInventory(
 	}
 
 	const filling = sharedWork(async (signal) => {
-		const look: Look = { priority: "deleteOrCreate", signal };
+		const look: Look = { priority: "create", signal };
 		// Work another process, perhaps our predecessor, has started. First this, then the balancers: what ends in between
 		// is then read again, instead of taken for not done.
 		const running = await readActions("/load_balancers/actions", look);
@@ -108,17 +123,64 @@ export function createInventory(
 	}
 
 	function readAll(label: string, value: string, look: Look) {
+		return readSelected(`${label}=${value}`, look);
+	}
+
+	function readSelected(selector: string, look: Look) {
 		return readPages(
 			http,
 			{
 				path: "/load_balancers",
-				query: [["label_selector", `${label}=${value}`]],
+				query: [["label_selector", selector]],
 				...look,
 			},
 			answers.balancers,
 			(answer) => answer.load_balancers,
 		);
 	}
+
+	/** Reads that serve many stand in nobody's place. */
+	function lookupBy(label: string) {
+		return createLookup<CloudBalancer>(perLookup, async (values, signal) => {
+			const look: Look = { priority: "create", signal };
+			const [only = ""] = values;
+			const selector =
+				values.length === 1
+					? `${label}=${only}`
+					: `${label} in (${values.join(",")})`;
+			const found = new Map<string, CloudBalancer[]>();
+			for (const balancer of await readSelected(selector, look)) {
+				const value = balancer.labels[label] ?? "";
+				found.set(value, [...(found.get(value) ?? []), balancer]);
+			}
+			return found;
+		});
+	}
+
+	const lookups = new Map<string, ReturnType<typeof lookupBy>>();
+
+	function labelled(label: string, value: string, { signal }: Look) {
+		const lookup = lookups.get(label) ?? lookupBy(label);
+		lookups.set(label, lookup);
+		return lookup.get(value, signal);
+	}
+
+	const refreshing = createLookup<CloudBalancer>(
+		perLookup,
+		async (uids, signal) => {
+			if (uids.length === 1) return new Map();
+			const label = cloudLabels.serviceUid;
+			const look: Look = { priority: "update", signal };
+			const selector = `${label} in (${uids.join(",")})`;
+			const found = new Map<string, CloudBalancer[]>();
+			for (const balancer of await readSelected(selector, look)) {
+				const uid = balancer.labels[label] ?? "";
+				if (known.get(uid)?.balancer.id === balancer.id)
+					found.set(uid, [balancer]);
+			}
+			return found;
+		},
+	);
 
 	/** Files a balancer of this cluster under its Service; the older one if there are two. */
 	function remember(balancer: CloudBalancer): void {
@@ -136,6 +198,12 @@ export function createInventory(
 	}
 
 	function put(uid: string, balancer: CloudBalancer): Known {
+		const entry = file(uid, balancer);
+		entry.readAt = clock.monotonic();
+		return entry;
+	}
+
+	function file(uid: string, balancer: CloudBalancer): Known {
 		changed(uid);
 		// What the cloud is still working on is not in its answer yet.
 		let now = balancer;
@@ -153,6 +221,7 @@ export function createInventory(
 			balancer: now,
 			ours,
 			stale: false,
+			readAt: Number.NEGATIVE_INFINITY,
 			unsure: true,
 			deleting: false,
 			refusals: new Map(),
@@ -222,7 +291,7 @@ export function createInventory(
 		},
 		async find(identity, look) {
 			const uid = identity.serviceUid;
-			const balancers = await readAll(cloudLabels.serviceUid, uid, look);
+			const balancers = await labelled(cloudLabels.serviceUid, uid, look);
 			const ours = balancers
 				.filter((each) => holder(each, identity) === "ours")
 				.sort((a, b) => a.id - b.id);
@@ -245,8 +314,18 @@ export function createInventory(
 			);
 			return load_balancers.find((each) => each.name === name);
 		},
+		labelled,
 		reread,
+		async refresh(uid, look) {
+			const [fresh] = await refreshing.get(uid, look.signal);
+			// Alone, or no longer labelled: by its id it is found all the same.
+			return fresh ? put(uid, fresh) : await reread(uid, look);
+		},
+		isFresh: (uid) =>
+			clock.monotonic() - (known.get(uid)?.readAt ?? Number.NEGATIVE_INFINITY) <
+			freshMs,
 		put,
+		expect: (uid, balancer) => void file(uid, balancer),
 		drop,
 		list: (cluster, look) =>
 			cluster === clusterId
@@ -258,6 +337,10 @@ export function createInventory(
 			there.stale = true;
 			there.refusals.clear();
 		},
-		close: () => filling.close(),
+		close() {
+			filling.close();
+			refreshing.close();
+			for (const lookup of lookups.values()) lookup.close();
+		},
 	};
 }

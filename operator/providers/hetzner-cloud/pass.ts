@@ -20,6 +20,9 @@ import { cloudRefusal, mayHaveHappened } from "./refusals.ts";
 import type { Refusal } from "./wanted.ts";
 import { answers, type CloudService, type OwnTarget } from "./wire.ts";
 
+/** Stands for the balancer's type among the parts a cloud may refuse. */
+export const typePart: PartKey = "type";
+
 /** How far one pass got. */
 export interface Passed {
 	known: Known;
@@ -75,7 +78,8 @@ export function createPasses(
 			// What another process asked for, and what is left of a failure, only the balancer itself can show.
 			if (!call || error) known.stale = true;
 			if (!error) continue;
-			if (call?.do === "add_targets") refuse(known, call, error);
+			if (call?.do === "add_targets" || call?.do === "change_type")
+				refuse(known, call, error);
 			else failure = error;
 		}
 		if (failure) throw failure;
@@ -83,7 +87,8 @@ export function createPasses(
 
 	function refuse(known: Known, call: Call, error: FairleadError): void {
 		const portTaken = cloudRefusal(error)?.code === "source_port_already_used";
-		for (const part of touches(call))
+		const parts = call.do === "change_type" ? [typePart] : touches(call);
+		for (const part of parts)
 			known.refusals.set(part, {
 				reason: portTaken ? "PortTaken" : error.code,
 				message: error.message,
@@ -107,8 +112,10 @@ export function createPasses(
 			const there = present.get(key);
 			return there && ours.has(key) ? [there] : [];
 		};
+		const { type, ...rest } = wanted;
 		return {
-			...wanted,
+			...rest,
+			...(type === undefined || refusals.has(typePart) ? {} : { type }),
 			services: wanted.services.flatMap(stays),
 			targets: wanted.targets.filter(
 				(each) => !refusals.has(targetKey(each) as PartKey),
@@ -143,7 +150,7 @@ export function createPasses(
 		);
 		const ended = actions.follow(known.balancer.id, action, call);
 		if (ended?.error) throw ended.error;
-		inventory.put(uid, effect(known.balancer, call));
+		inventory.expect(uid, effect(known.balancer, call));
 		if (call.do !== "delete_service" && call.do !== "remove_targets") return;
 		// There is room for what did not fit before.
 		for (const [part, { reason }] of known.refusals)
@@ -151,11 +158,7 @@ export function createPasses(
 	}
 
 	async function reread(uid: string, known: Known, look: Look): Promise<void> {
-		if (await inventory.reread(uid, look)) return;
-		throw new FairleadError(
-			"CloudNotFound",
-			`balancer ${known.balancer.id} is gone from the cloud; the next pass makes another`,
-		);
+		if (!(await inventory.reread(uid, look))) throw gone(known);
 	}
 
 	return {
@@ -164,6 +167,7 @@ export function createPasses(
 			if (known.stale) await reread(uid, known, look);
 			let batch = batchTargets;
 			let lookedAgain = false;
+			let fresh = false;
 			const sent = new Set<string>();
 			const passed = (taken: CloudService[], waitingFor?: string): Passed => ({
 				known,
@@ -187,6 +191,13 @@ export function createPasses(
 				const [call] = calls;
 				if (!call) return passed(taken);
 				const print = JSON.stringify(call);
+				// A PUT replaces all labels, those included that somebody set since they were last read.
+				if (call.do === "update" && !fresh && !inventory.isFresh(uid)) {
+					fresh = true;
+					if (!(await inventory.refresh(uid, look))) throw gone(known);
+					continue;
+				}
+				fresh = false;
 				if (sent.has(print)) {
 					known.stale = true;
 					return passed(
@@ -231,11 +242,19 @@ export function createPasses(
 	};
 }
 
+function gone({ balancer }: Known): FairleadError {
+	return new FairleadError(
+		"CloudNotFound",
+		`balancer ${balancer.id} is gone from the cloud; the next pass makes another`,
+	);
+}
+
 function adds(call: Change): boolean {
 	return (
 		call.do === "add_targets" ||
 		call.do === "add_service" ||
-		call.do === "update_service"
+		call.do === "update_service" ||
+		call.do === "change_type"
 	);
 }
 
@@ -257,6 +276,11 @@ function request(call: Exclude<Change, { do: "update" }>): {
 	switch (call.do) {
 		case "change_algorithm":
 			return { command: call.do, body: { type: call.type } };
+		case "change_type":
+			return {
+				command: call.do,
+				body: { load_balancer_type: call.type },
+			};
 		case "add_service":
 		case "update_service":
 			return { command: call.do, body: call.service };

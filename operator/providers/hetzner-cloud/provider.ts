@@ -1,6 +1,4 @@
-import type { Clock } from "../../clock.ts";
 import { FairleadError, isFairleadError } from "../../errors.ts";
-import type { Log } from "../../log.ts";
 import type {
 	Capabilities,
 	DesiredBalancer,
@@ -9,29 +7,27 @@ import type {
 import { cloudLabels } from "../../api/names.ts";
 import type { IPFamily, Protocol } from "../../api/core.ts";
 import type { Provider } from "../provider.ts";
-import { type Actions, createActions } from "./actions.ts";
-import { type CloudBudgets, createCloudBudgets } from "./budget.ts";
+import type { Actions } from "./actions.ts";
+import { createAdoption } from "./adoption.ts";
 import { createCreation, type Placement } from "./creation.ts";
 import { createDeletion } from "./deletion.ts";
-import { touches } from "./diff.ts";
-import { createCloudHttp } from "./http.ts";
-import { createInventory, type Look } from "./inventory.ts";
+import { touches, type WantedBalancer } from "./diff.ts";
+import type { Known, Look } from "./inventory.ts";
 import { serviceKey } from "./ownership.ts";
-import { createPasses, type Passed } from "./pass.ts";
-import { createServers } from "./servers.ts";
+import { createPasses, type Passed, typePart } from "./pass.ts";
 import {
-	type CloudFeatures,
-	plainHetzner,
-	type Translation,
-	translate,
-} from "./wanted.ts";
-import { answers, type CloudBalancer } from "./wire.ts";
+	type CloudProjectOptions,
+	type CloudProjects,
+	createCloudProject,
+	createCloudProjects,
+} from "./project.ts";
+import { type Translation, translate } from "./wanted.ts";
+import type { CloudBalancer } from "./wire.ts";
 
-export interface HetznerCloudOptions {
-	/** Base URL up to and including the version; Hetzner's own if not given. */
-	endpoint?: string;
-	/** Asked before every call, so that a replaced Secret is taken up. */
-	token: () => Promise<string>;
+/** How a project is reached, and what a class says of the balancers made in it. */
+export type HetznerCloudOptions = CloudProjectOptions & ClassOptions;
+
+export interface ClassOptions {
 	/** Exactly one of `location` (fsn1) and `networkZone` (eu-central). */
 	location?: string;
 	networkZone?: string;
@@ -39,71 +35,57 @@ export interface HetznerCloudOptions {
 	type?: string;
 	/** Id of the network servers are reached through; their public addresses if not given. */
 	network?: number;
-	/** The cluster whose balancers these are. */
-	clusterId: string;
-	clock: Clock;
-	/** In [0, 1). */
-	random: () => number;
-	log: Log;
-	/** Shared by the providers of all classes, so that one token has one budget. */
-	budgets?: CloudBudgets;
-	/** Milliseconds for one call. */
-	timeoutMs?: number;
 }
 
 /**
  * Balancers on the Hetzner Cloud API, or on a cloud that speaks its wire. Throws ClassInvalid for options no balancer
  * can be made with.
  */
-export function createHetznerCloud(options: HetznerCloudOptions): Provider {
-	const { clock, log, clusterId } = options;
+export function createHetznerCloud(
+	options: HetznerCloudOptions,
+	projects: CloudProjects = createCloudProjects(),
+	/** Providers with the same one share what they know; see CloudProject. */
+	source = "",
+): Provider {
 	const placement = placementOf(options);
-	const http = createCloudHttp({
-		endpoint: endpointOf(options.endpoint ?? "https://api.hetzner.cloud/v1"),
-		token: options.token,
-		budgets: options.budgets ?? createCloudBudgets(clock),
-		clock,
-		log,
-		...(options.timeoutMs === undefined
-			? {}
-			: { timeoutMs: options.timeoutMs }),
-	});
-	const actions = createActions(http, clock, options.random);
-	const inventory = createInventory(http, actions, clusterId, log);
-	const servers = createServers(http, clock);
+	const { project, release } = projects.use(source, () =>
+		createCloudProject(options),
+	);
+	const { http, actions, inventory, servers } = project;
 	const creation = createCreation(http, inventory, actions, placement);
-	const passes = createPasses(http, inventory, actions, clock);
+	const adoption = createAdoption(http, inventory);
+	const passes = createPasses(http, inventory, actions, options.clock);
 	const deletion = createDeletion(http, inventory, actions);
-	let features: CloudFeatures | undefined;
+	/** Services whose balancer was looked for, and not made for want of calls: it need not be looked for again. */
+	const lookedFor = new Set<string>();
 
-	async function learnFeatures(signal: AbortSignal): Promise<CloudFeatures> {
-		if (features) return features;
+	async function make(
+		desired: DesiredBalancer,
+		wanted: WantedBalancer,
+		signal: AbortSignal,
+	): Promise<Known> {
+		const { identity, adopt } = desired;
+		const by = identity.serviceUid;
+		const look: Look = { priority: "create", by, signal };
+		const found = lookedFor.delete(by)
+			? undefined
+			: ((await inventory.find(identity, look)) ??
+				(adopt && (await adoption.adopt(identity, wanted, adopt, look))));
+		if (found) return found;
+		refuseOtherAddresses(desired);
 		try {
-			const { capabilities } = await http.call(
-				{
-					method: "GET",
-					path: "/fairlead/capabilities",
-					priority: "update",
-					signal,
-				},
-				answers.capabilities,
-			);
-			features = {
-				protocols: capabilities.protocols ?? plainHetzner.protocols,
-				sourceRanges: capabilities.source_ranges ?? false,
-				affinity: capabilities.affinity ?? false,
-				batchTargets: capabilities.batch_targets ?? false,
-			};
+			return await creation.create(identity, wanted, look);
 		} catch (error) {
-			if (!isFairleadError(error, "CloudNotFound")) throw error;
-			features = plainHetzner;
+			// The name is unique in the cloud: should somebody have made it meanwhile, the create says so.
+			if (isFairleadError(error, "CloudRateLimited")) lookedFor.add(by);
+			throw error;
 		}
-		return features;
 	}
 
 	return {
 		async capabilities(signal): Promise<Capabilities> {
-			const { protocols, sourceRanges, affinity } = await learnFeatures(signal);
+			const { protocols, sourceRanges, affinity } =
+				await project.features(signal);
 			return {
 				protocols: protocols.map((each) => each.toUpperCase() as Protocol),
 				families: ["IPv4", "IPv6"],
@@ -117,8 +99,9 @@ export function createHetznerCloud(options: HetznerCloudOptions): Provider {
 		async ensure(desired, signal) {
 			signal.throwIfAborted();
 			const { identity } = desired;
-			const cloud = await learnFeatures(signal);
-			const look: Look = { priority: "update", signal };
+			const cloud = await project.features(signal);
+			const by = identity.serviceUid;
+			const look: Look = { priority: "update", by, signal };
 			let known = await inventory.get(identity, look);
 			await servers.find(desired.targets, signal);
 			const translation = translate(
@@ -127,31 +110,31 @@ export function createHetznerCloud(options: HetznerCloudOptions): Provider {
 				(target) => servers.serverOf(target),
 				placement.network !== undefined,
 			);
-			if (!known) {
-				const creating: Look = { priority: "deleteOrCreate", signal };
-				known = await inventory.find(identity, creating);
-				if (!known) {
-					refuseOtherAddresses(desired);
-					known = await creation.create(identity, translation.wanted, creating);
-				}
-			}
+			const wanted: WantedBalancer = {
+				...translation.wanted,
+				...(options.type === undefined ? {} : { type: options.type }),
+			};
+			known ??= await make(desired, wanted, signal);
 			refuseOtherAddresses(desired, known.balancer);
 			const passed = await passes.run(
-				identity.serviceUid,
+				by,
 				known,
-				translation.wanted,
+				wanted,
 				cloud.batchTargets,
 				look,
 			);
 			if ([...translation.nodes.keys()].some((key) => passed.refused.has(key)))
 				servers.doubt();
-			return observe(desired, translation, passed, actions);
+			const observed = observe(desired, translation, passed, actions);
+			const kept = keptOf(passed, placement);
+			return kept === undefined ? observed : { ...observed, kept };
 		},
 
 		async delete(identity, signal) {
 			signal.throwIfAborted();
 			return await deletion.run(identity, {
-				priority: "deleteOrCreate",
+				priority: "delete",
+				by: identity.serviceUid,
 				signal,
 			});
 		},
@@ -180,11 +163,9 @@ export function createHetznerCloud(options: HetznerCloudOptions): Provider {
 		forget: (identity) => inventory.forget(identity.serviceUid),
 
 		async close() {
-			inventory.close();
-			servers.close();
-			actions.close();
-			http.close();
+			release();
 		},
+		source,
 	};
 }
 
@@ -247,6 +228,31 @@ function observe(
 	return observed;
 }
 
+/** What the class asks for and the balancer cannot become. */
+function keptOf(
+	{ known, refused }: Passed,
+	{ location, networkZone }: Placement,
+): string | undefined {
+	const { id, location: at } = known.balancer;
+	const elsewhere =
+		location !== undefined && at && at.name !== location
+			? `it is in location ${at.name}, the class says ${location}`
+			: networkZone !== undefined && at && at.network_zone !== networkZone
+				? `it is in network zone ${at.network_zone}, the class says ${networkZone}`
+				: undefined;
+	const said = [
+		...(elsewhere === undefined
+			? []
+			: [
+					`${elsewhere}; a balancer cannot move, recreate the Service to have one there, with another address`,
+				]),
+		...(refused.has(typePart)
+			? [`its type stays: ${refused.get(typePart)?.message}`]
+			: []),
+	];
+	return said.length > 0 ? `balancer ${id}: ${said.join("; ")}` : undefined;
+}
+
 /** Public addresses of the families wanted, in that order. */
 function addressesOf(balancer: CloudBalancer, families: IPFamily[]): string[] {
 	const { enabled, ipv4, ipv6 } = balancer.public_net;
@@ -277,16 +283,6 @@ function canonicalAddress(address: string): string {
 	return address.includes(":") && URL.canParse(`http://[${address}]`)
 		? new URL(`http://[${address}]`).hostname
 		: address;
-}
-
-function endpointOf(endpoint: string): URL {
-	const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-	if (url && (url.protocol === "http:" || url.protocol === "https:"))
-		return url;
-	throw new FairleadError(
-		"ClassInvalid",
-		`spec.hetznerCloud.endpoint ${JSON.stringify(endpoint)} is no http or https URL; give the API's base with its version, for instance https://api.example.com/v1`,
-	);
 }
 
 function placementOf(options: HetznerCloudOptions): Placement {

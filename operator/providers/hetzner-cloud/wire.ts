@@ -52,6 +52,8 @@ const balancerSchema = z.object({
 		ipv6: addressSchema,
 	}),
 	algorithm: z.object({ type: z.string() }),
+	load_balancer_type: z.object({ name: z.string() }).nullish(),
+	location: z.object({ name: z.string(), network_zone: z.string() }).nullish(),
 	services: z.array(serviceSchema),
 	targets: z.array(targetSchema),
 });

@@ -15,6 +15,7 @@ export function createStatic(): Provider {
 		addressesFrom: "Pools",
 	};
 	return {
+		source: "static",
 		capabilities: async (signal) => {
 			signal.throwIfAborted();
 			return structuredClone(capabilities);
