@@ -5,7 +5,7 @@ import type { Flags } from "./flags.ts";
 
 /** Every flag of every command: the one place that says what is allowed. */
 
-const text = z.string().min(1, "must not be empty");
+export const text = z.string().min(1, "must not be empty");
 
 const port = (fallback: number) =>
 	z.coerce
@@ -62,7 +62,7 @@ const logLevel = {
 	help: "Least important log lines to write: trace, debug, info, warn or error",
 };
 
-const dnsLabel = (what: string) =>
+export const dnsLabel = (what: string) =>
 	z
 		.string()
 		.regex(
@@ -70,7 +70,7 @@ const dnsLabel = (what: string) =>
 			`must be a ${what}: at most 63 of a-z, 0-9 and -`,
 		);
 
-const kubeconfig = {
+export const kubeconfig = {
 	schema: text.optional(),
 	value: "FILE",
 	help: "Kubeconfig; else $KUBECONFIG, ~/.kube/config, or the pod's service account",

@@ -7,6 +7,18 @@ export interface Flag<T extends z.ZodType = z.ZodType> {
 	schema: T;
 	/** What stands for the value in the help text; absent for a boolean. */
 	value?: string;
+	/** One letter: `-o`. */
+	short?: string;
+	/** May be given several times; its schema takes a list. */
+	multiple?: true;
+	help: string;
+}
+
+/** What a command takes beside its flags, once. */
+export interface Argument<T extends z.ZodType = z.ZodType> {
+	schema: T;
+	/** What stands for it in the help text: `NAMESPACE/NAME`. */
+	value: string;
 	help: string;
 }
 
@@ -18,22 +30,33 @@ export type FlagValues<F extends Flags> = {
 };
 
 /**
- * Parses what stands after the command's name. Throws FlagInvalid with one line that names the flag, the value and what
- * it takes.
+ * Parses what stands after the command's name; the argument, if the command takes one, becomes the value `argument`.
+ * Throws FlagInvalid with one line that names the flag, the value and what it takes.
  */
 export function parseFlags<F extends Flags>(
 	flags: F,
 	args: string[],
-): FlagValues<F> {
+	argument?: Argument,
+): FlagValues<F> & { argument?: unknown } {
 	const options = Object.fromEntries(
-		Object.entries(flags).map(([name, flag]) => [
+		Object.entries(flags).map(([name, { value, short, multiple }]) => [
 			name,
-			{ type: flag.value ? ("string" as const) : ("boolean" as const) },
+			{
+				type: value ? ("string" as const) : ("boolean" as const),
+				...(short ? { short } : {}),
+				...(multiple ? { multiple } : {}),
+			},
 		]),
 	);
 	let given: Record<string, unknown>;
+	let positionals: string[];
 	try {
-		given = parseArgs({ args, options, allowNegative: true }).values;
+		({ values: given, positionals } = parseArgs({
+			args,
+			options,
+			allowNegative: true,
+			allowPositionals: argument !== undefined,
+		}));
 	} catch (cause) {
 		const [line] = (cause as Error).message.split(". ");
 		throw new FairleadError("FlagInvalid", line ?? "unreadable flags", {
@@ -54,7 +77,28 @@ export function parseFlags<F extends Flags>(
 		}
 		values[name] = result.data;
 	}
+	if (argument) values["argument"] = parseArgument(argument, positionals);
 	return values as FlagValues<F>;
+}
+
+function parseArgument(
+	{ schema, value }: Argument,
+	[first, second]: string[],
+): unknown {
+	if (second !== undefined)
+		throw new FairleadError(
+			"FlagInvalid",
+			`one ${value} at a time, not ${JSON.stringify(first)} and ${JSON.stringify(second)}`,
+		);
+	const result = schema.safeParse(first);
+	if (result.success) return result.data;
+	const [issue] = result.error.issues;
+	throw new FairleadError(
+		"FlagInvalid",
+		first === undefined
+			? `${value} is missing`
+			: `${JSON.stringify(first)}: ${issue?.message ?? "not understood"}`,
+	);
 }
 
 /** Lines of help, one a flag, aligned, each with its default where it has one. */
@@ -67,7 +111,7 @@ export function describeFlags(flags: Flags): string {
 				: "";
 		const negated = !flag.value && fallback.data === true ? "no-" : "";
 		return [
-			`  --${negated}${name}${flag.value ? ` ${flag.value}` : ""}`,
+			`  ${flag.short ? `-${flag.short}, ` : ""}--${negated}${name}${flag.value ? ` ${flag.value}` : ""}`,
 			`${flag.help}${negated ? "" : shown}`,
 		] as const;
 	});

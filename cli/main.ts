@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isFairleadError } from "../operator/errors.ts";
+import { explainArgument, explainFlags } from "./asking-config.ts";
 import {
 	agentFlags,
 	controllerFlags,
@@ -7,16 +8,22 @@ import {
 	fakeCloudFlags,
 	sandboxFlags,
 } from "./config.ts";
-import { describeFlags, type Flags, parseFlags } from "./flags.ts";
+import {
+	type Argument,
+	describeFlags,
+	type Flags,
+	parseFlags,
+} from "./flags.ts";
 import { processRuntime, type Runtime } from "./runtime.ts";
 
 interface Command {
 	summary: string;
 	flags: Flags;
+	argument?: Argument;
 	/** Further lines of its help. */
 	more?: string;
-	/** Runs until it is done or asked to stop. Roles are loaded only when they are run. */
-	run(values: never, runtime: Runtime): Promise<void>;
+	/** Runs until it is done or asked to stop; resolves with the exit code, 0 if none. Roles are loaded only when they are run. */
+	run(values: never, runtime: Runtime): Promise<number | void>;
 }
 
 const commands: Record<string, Command> = {
@@ -51,6 +58,14 @@ const commands: Record<string, Command> = {
 		run: async (values, runtime) =>
 			(await import("./commands/fake-cloud.ts")).fakeCloud(values, runtime),
 	},
+	explain: {
+		summary: "Says why a Service has its address, or waits for one",
+		flags: explainFlags,
+		argument: explainArgument,
+		more: "\nExit codes: 0 served (without a name: nobody waits), 3 not served, 1 the cluster could not be read.\n",
+		run: async (values, runtime) =>
+			(await import("./commands/explain.ts")).explain(values, runtime),
+	},
 };
 
 /** Commands that Fairlead gives itself. */
@@ -66,7 +81,7 @@ const hidden: Record<string, Command> = {
 	},
 };
 
-/** Exit codes: 0 done or stopped as asked, 1 failed, 2 the command line is wrong. */
+/** Exit codes: 0 done or stopped as asked, 1 failed, 2 the command line is wrong; 3 what the command says it is. */
 async function main(args: string[]): Promise<number> {
 	const [name, ...rest] = args;
 	if (name === undefined || name === "help" || name === "--help") {
@@ -88,14 +103,13 @@ async function main(args: string[]): Promise<number> {
 	if (name === "sandbox" && rest[0] === "exec") return execute(rest.slice(1));
 	if (rest.includes("--help")) {
 		process.stdout.write(
-			`fairlead ${name}: ${command.summary}\n\n${describeFlags(command.flags)}\n${command.more ?? ""}`,
+			`fairlead ${name}${command.argument ? ` [${command.argument.value}]` : ""}: ${command.summary}\n\n${describeFlags(command.flags)}\n${command.more ?? ""}`,
 		);
 		return 0;
 	}
 	try {
-		const values = parseFlags(command.flags, rest);
-		await command.run(values as never, processRuntime());
-		return 0;
+		const values = parseFlags(command.flags, rest, command.argument);
+		return (await command.run(values as never, processRuntime())) ?? 0;
 	} catch (error) {
 		return complain(name, error);
 	}

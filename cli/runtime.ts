@@ -1,4 +1,5 @@
 import { homedir } from "node:os";
+import { text } from "node:stream/consumers";
 import { type Clock, systemClock } from "../operator/clock.ts";
 import type { Log } from "../operator/log.ts";
 import { createLog } from "./log.ts";
@@ -10,6 +11,10 @@ export interface Runtime {
 	env: NodeJS.ProcessEnv;
 	home: string;
 	stdout: (line: string) => void;
+	/** Whether a person reads standard output, and how many characters a line of theirs holds. */
+	terminal: { isTTY: boolean; columns: number | undefined };
+	/** All of standard input. */
+	stdin: () => Promise<string>;
 	/** Aborted by SIGINT or SIGTERM: drain and end. A second signal ends the process at once. */
 	stop: AbortSignal;
 	createLog(level: Parameters<typeof createLog>[0]): Promise<Log>;
@@ -42,6 +47,11 @@ export function processRuntime(): Runtime {
 		env,
 		home: homedir(),
 		stdout: (line) => process.stdout.write(`${line}\n`),
+		terminal: {
+			isTTY: process.stdout.isTTY === true,
+			columns: process.stdout.columns,
+		},
+		stdin: () => text(process.stdin),
 		stop: stop.signal,
 		createLog: (level) =>
 			createLog(

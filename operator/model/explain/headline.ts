@@ -1,0 +1,89 @@
+import type { Service } from "../../api/core.ts";
+import { objectKey } from "../../api/meta.ts";
+import type { Reason, ReasonCode } from "../addresses/reasons.ts";
+import type { Prospect } from "./address-step.ts";
+import type { ClusterFacts } from "./cluster-facts.ts";
+import type { Explanation, StepReport } from "./explanation.ts";
+import { helpFor } from "./reasons.ts";
+import { ingressText } from "./steps.ts";
+
+export interface Deciding {
+	service: Service;
+	state: Explanation["state"];
+	at: StepReport | undefined;
+	steps: readonly StepReport[];
+	prospect: Prospect | undefined;
+}
+
+/** One sentence on how the Service stands. */
+export function headlineOf(deciding: Deciding): string {
+	const { service, state, at } = deciding;
+	const who = objectKey(service);
+	const why = at ? whyText(deciding, at) : "";
+	switch (state) {
+		case "Served":
+			return `${who} is served at ${ingressText(service)}`;
+		case "Degraded":
+			return `${who} has ${ingressText(service)}, but ${why}`;
+		case "Waiting":
+			return `${who} waits: ${why}`;
+		case "NotOurs":
+			return `${who} is not Fairlead's: ${why}`;
+		default: {
+			const what = service.metadata.deletionTimestamp
+				? `${who} is being deleted`
+				: `${who} leaves Fairlead`;
+			return at?.state === "Done" ? what : `${what} and waits: ${why}`;
+		}
+	}
+}
+
+/** Pools that a headline names one by one; the table below it has all of them. */
+const namedPools = 2;
+
+function whyText({ prospect }: Deciding, at: StepReport): string {
+	const refusals = prospect?.refusals ?? [];
+	if (at.step !== "Address" || at.state !== "Blocked" || refusals.length === 0)
+		return at.message;
+	const named = refusals.slice(0, namedPools).map(refusalText).join("; ");
+	const left = refusals.length - namedPools;
+	return left > 0 ? `${named}; and ${left} more reasons` : named;
+}
+
+/** How a message goes on after the pool's name: `pool a` + ` is` + ` full (256 of 256)`. */
+const verbs: Partial<Record<ReasonCode, string>> = {
+	PoolFull: " is",
+	NoAddressesOfFamily: " has",
+	UseNotAdmitted: "",
+	PoolNotFound: "",
+};
+
+function refusalText({ pool, code, message, ip }: Reason): string {
+	if (pool === undefined || ip !== undefined) return message;
+	return `pool ${pool}${verbs[code] ?? ":"} ${message}`;
+}
+
+/** What somebody can do, the most useful first. */
+export function adviceFor(
+	{ at, state, prospect }: Deciding,
+	facts: ClusterFacts,
+): string[] {
+	if (!at || state === "Served") return [];
+	const about =
+		at.reason === "NoAddressAvailable"
+			? [at.reason, ...(prospect?.refusals ?? []).map(({ code }) => code)]
+			: [at.reason];
+	const advice = about.flatMap((reason) => helpFor(reason) ?? []);
+	const { state: controller } = facts.snapshot.controller;
+	const idle = controller === "Absent" || controller === "Expired";
+	// Only where something is Fairlead's to do; its absence is news then, whatever else is wrong.
+	if (idle && state !== "NotOurs")
+		advice.push(
+			...[
+				helpFor(
+					controller === "Absent" ? "ControllerAbsent" : "ControllerExpired",
+				),
+			].filter((each) => each !== undefined),
+		);
+	return [...new Set(advice)];
+}
