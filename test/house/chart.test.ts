@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { parse } from "yaml";
+
+const root = new URL("../../", import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), "utf8");
+
+interface Schema {
+	description?: string;
+	type?: string;
+	enum?: unknown[];
+	properties?: Record<string, Schema>;
+	additionalProperties?: unknown;
+	items?: Schema;
+}
+const schema = JSON.parse(read("helm/fairlead/values.schema.json")) as Schema;
+const values = parse(read("helm/fairlead/values.yaml")) as Record<
+	string,
+	unknown
+>;
+
+/** Every schema below, by the path of the value it is about. */
+function* described(at: string, one: Schema): Generator<[string, Schema]> {
+	yield [at, one];
+	for (const [name, each] of Object.entries(one.properties ?? {}))
+		yield* described(at ? `${at}.${name}` : name, each);
+	if (one.items?.properties) yield* described(`${at}[]`, one.items);
+}
+
+/** Paths of the values that are set, as deep as the schema has names. */
+function* pathsOf(
+	at: string,
+	value: unknown,
+	one: Schema | undefined,
+): Generator<string> {
+	if (at) yield at;
+	if (!one?.properties || typeof value !== "object" || value === null) return;
+	for (const [name, each] of Object.entries(value))
+		yield* pathsOf(at ? `${at}.${name}` : name, each, one.properties[name]);
+}
+
+describe("helm/fairlead", () => {
+	it("carries every kind of crds/, byte for byte (else: cp crds/*.yaml helm/fairlead/crds/)", () => {
+		const names = (folder: string) => readdirSync(new URL(folder, root)).sort();
+		expect(names("helm/fairlead/crds")).toEqual(names("crds"));
+		expect(
+			names("crds").filter(
+				(name) => read(`crds/${name}`) !== read(`helm/fairlead/crds/${name}`),
+			),
+		).toEqual([]);
+	});
+
+	it("has the package's version", () => {
+		const { version } = JSON.parse(read("package.json")) as { version: string };
+		const found = parse(read("helm/fairlead/Chart.yaml")) as object;
+		expect(found).toMatchObject({ version, appVersion: version });
+	});
+
+	it.each([...described("", schema)].filter(([at]) => at))(
+		"says what value %s means",
+		(at, { description, properties, additionalProperties }) => {
+			if (!at.endsWith("[]")) expect(description).toMatch(/\w.*\.$/);
+			if (properties) expect(additionalProperties).toBe(false);
+		},
+	);
+
+	it("gives every value it knows a default, and knows every value it gives", () => {
+		const known = [...described("", schema)]
+			.map(([at]) => at)
+			.filter((at) => at && at !== "global" && !at.includes("[]"));
+		expect([...pathsOf("", values, schema)].sort()).toEqual(known.sort());
+	});
+});
+
+describe("Dockerfile", () => {
+	const text = read("Dockerfile");
+
+	it("starts from the major version of Node that the package pins", () => {
+		const { optionalDependencies } = JSON.parse(read("package.json")) as {
+			optionalDependencies: Record<string, string>;
+		};
+		const pinned = Object.values(optionalDependencies)[0]?.split(".")[0];
+		const bases = [...text.matchAll(/^FROM node:(\d+)-slim/gm)];
+		expect(bases.map(([, major]) => major)).toEqual([pinned, pinned]);
+	});
+
+	it("runs as the user that the chart's Pods run as", () => {
+		const deployment = read("helm/fairlead/templates/deployment.yaml");
+		const [, user] = /runAsUser: (\d+)/.exec(deployment) ?? [];
+		expect(text).toMatch(new RegExp(`^USER ${user}:${user}$`, "m"));
+	});
+});
