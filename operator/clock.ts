@@ -21,6 +21,16 @@ export const systemClock: Clock = {
 	},
 };
 
+/** Wall time as the API server writes it, RFC 3339 with whole seconds: the first such moment that is not before `ms`. */
+export function timeText(ms: number): string {
+	return `${new Date(Math.ceil(ms / 1000) * 1000).toISOString().slice(0, 19)}Z`;
+}
+
+/** Milliseconds since the epoch of an RFC 3339 time; NaN for what is none. */
+export function timeOf(text: string): number {
+	return Date.parse(text);
+}
+
 /** Resolves after `ms` milliseconds of `clock`; rejects with the signal's reason as soon as it is aborted. */
 export function sleep(
 	clock: Clock,

@@ -1,21 +1,30 @@
 import type { Service } from "../api/core.ts";
 import { objectKey } from "../api/meta.ts";
+import type { AddressView, Hold } from "../model/addresses/address-book.ts";
+import { addressingOf } from "../model/addresses/addressing.ts";
+import type { Effects } from "../model/addresses/allocation.ts";
 import { Allocator } from "../model/addresses/allocator.ts";
 import { canonicalSourceRanges } from "../model/addresses/cidr.ts";
-import { formatIp } from "../model/addresses/ip.ts";
+import { formatIp, type IpAddress } from "../model/addresses/ip.ts";
 import { arrangePools, compilePool } from "../model/addresses/pool.ts";
-import { type Reason, reasonText } from "../model/addresses/reasons.ts";
+import type { PoolFacts } from "../model/addresses/pool-status.ts";
 import { readRequest, type RequestResult } from "../model/addresses/request.ts";
 import { assignmentOf } from "../model/assignment.ts";
+import { providerTraits } from "../model/provider-traits.ts";
 import type { Addressing } from "../model/world.ts";
+import type { Clock } from "../clock.ts";
+import { Retention } from "./addresses-retention.ts";
 import type { Caches } from "./caches.ts";
 
 export interface AddressesOptions {
 	caches: Caches;
+	clock: Clock;
 	/** Services that got, or may now get, an address they were waiting for. */
 	wake: (key: string) => void;
-	/** Counts of pools may have changed. */
+	/** The status of pools may have changed. */
 	changed: () => void;
+	/** Resolves when the status of the pool says what is so now. */
+	write: (pool: string) => Promise<void>;
 }
 
 /** The addresses of our pools during one term of leadership: what Services hold is read off them at its start. */
@@ -24,40 +33,129 @@ export class Addresses {
 	readonly #allocator: Allocator;
 	/** Namespace/name of everybody who was ever asked about, by UID. */
 	readonly #keys = new Map<string, string>();
+	readonly #retention: Retention;
 
 	/** The caches must be complete: everybody's recorded address is taken before anything new is given out. */
 	constructor(options: AddressesOptions) {
 		this.#options = options;
 		this.#allocator = new Allocator(this.#pools());
 		this.#adopt();
+		const { caches, clock, changed, write } = options;
+		this.#retention = new Retention({
+			caches,
+			allocator: this.#allocator,
+			clock,
+			announces: (className) => {
+				const provider = caches.classes.get(className)?.spec.provider;
+				return provider !== undefined && providerTraits[provider].announces;
+			},
+			// No agent of this version announces anything.
+			announcers: () => [],
+			write,
+			changed,
+			took: (effects) => this.#took(effects),
+		});
+	}
+
+	/** Time goes on for what is held back. */
+	start(): void {
+		this.#retention.tend();
+	}
+
+	stop(): void {
+		this.#retention.stop();
 	}
 
 	get allocator(): Allocator {
 		return this.#allocator;
 	}
 
+	/** Who holds which address and which are free, to look at. */
+	get book(): AddressView {
+		return this.#allocator.book;
+	}
+
+	/** What the Service of this `namespace/name` holds. */
+	heldBy(key: string): string[] {
+		const uid = this.#options.caches.services.get(key)?.metadata.uid;
+		return uid === undefined
+			? []
+			: this.#allocator.addressesOf(uid).map((each) => each.ip);
+	}
+
 	/** What the Service gets from the pools now; repeating it changes nothing. */
 	addressing(service: Service, className: string): Addressing {
 		const result = this.#request(service, className);
 		const { uid } = result.request;
+		this.#retention.holds(service);
 		if (!result.ok) {
 			// Wishes that contradict each other move nobody from what it holds.
-			const held = this.#allocator.addressesOf(uid);
-			return held.length > 0
-				? assigned(held, className)
-				: refused(result.reasons);
+			const { reasons } = result;
+			const addresses = this.#allocator.addressesOf(uid);
+			const notices = this.#allocator.noticesOf(uid);
+			return addressingOf(
+				{ ok: false, addresses, reasons, notices },
+				className,
+			);
 		}
 		this.#keys.set(uid, objectKey(service));
-		const { addresses, reasons, wake, freed } = this.#allocator.allocate(
-			result.request,
-		);
-		this.#wake(wake);
+		const allocation = this.#allocator.allocate(result.request);
+		this.#wake(allocation.wake);
 		const recorded = assignmentOf(service)?.addresses ?? [];
-		const now = addresses.map((each) => each.ip);
-		if (freed.length > 0 || recorded.join() !== now.join())
+		const now = allocation.addresses.map((each) => each.ip);
+		if (allocation.freed.length > 0 || recorded.join() !== now.join())
 			this.#options.changed();
-		if (addresses.length === 0) return refused(reasons);
-		return assigned(addresses, className);
+		return addressingOf(allocation, className);
+	}
+
+	/** Whether any of these pools keeps what its Services release. */
+	retains(pools: readonly string[]): boolean {
+		return this.#retention.retains(pools);
+	}
+
+	/** Whether the Service, which is to be let go, holds anything its pool must write down first. */
+	mustNote(service: Service): boolean {
+		return this.#retention.mustNote(service);
+	}
+
+	/** Resolves when that is written; throws what keeps it from being written. */
+	note(service: Service): Promise<void> {
+		return this.#retention.note(service);
+	}
+
+	/** Keeps an address out of everybody else's use. */
+	hold(address: IpAddress, hold: Hold): void {
+		this.#took(this.#allocator.hold(address, hold));
+		this.#options.changed();
+	}
+
+	unhold(address: IpAddress, code: string): void {
+		this.#took(this.#allocator.unhold(address, code));
+		this.#options.changed();
+	}
+
+	/** Everything the status of a pool says; undefined when there is no such pool. */
+	factsOf(name: string): PoolFacts | undefined {
+		const { book } = this.#allocator;
+		const pool = book.poolNamed(name)?.pool;
+		const count = this.#allocator.counts().find((each) => each.pool === name);
+		if (!pool || !count) return undefined;
+		const outside = [...book.outside].flatMap(({ address, holders }) =>
+			holders
+				.filter(({ holdings }) =>
+					holdings.some(
+						({ entry, pool: from }) =>
+							entry.address === address && from === name,
+					),
+				)
+				.map(({ request }) => ({
+					ip: formatIp(address),
+					service: `${request.namespace}/${request.name}`,
+				})),
+		);
+		const { ipv4, ipv6 } = count;
+		const held = this.#retention.heldOf(name);
+		return { pool, ipv4, ipv6, held, outside };
 	}
 
 	/** Addresses the user asks for, where the provider picks: it gives them or says why not. */
@@ -87,15 +185,28 @@ export class Addresses {
 	/** The Service needs no address of ours any more. */
 	release(service: Service): void {
 		const { uid = "" } = service.metadata;
-		if (!this.#keys.delete(uid)) return;
-		this.#wake(this.#allocator.release(uid).wake);
+		if (!this.#keys.has(uid)) return;
+		this.#retention.leaving(service);
+		this.#keys.delete(uid);
+		this.#took(this.#allocator.release(uid));
 		this.#options.changed();
 	}
 
 	/** Pools were edited: holders keep what they have, who waited is tried again. */
 	poolsChanged(): void {
+		const { book } = this.#allocator;
+		const retaining = () =>
+			book.pools
+				.filter(({ pool }) => pool.retentionMs > 0)
+				.map(({ pool }) => pool.name)
+				.sort()
+				.join();
+		const before = retaining();
 		const { changed, wake } = this.#allocator.setPools(this.#pools());
 		this.#wake([...wake, ...changed.map((each) => each.uid)]);
+		// Whether its holders need a finalizer goes with it.
+		if (retaining() !== before) this.#wake(this.#keys.keys());
+		this.#retention.tend();
 		this.#options.changed();
 	}
 
@@ -134,36 +245,14 @@ export class Addresses {
 		});
 	}
 
+	#took({ wake }: Effects): void {
+		this.#wake(wake);
+	}
+
 	#wake(uids: Iterable<string>): void {
 		for (const uid of uids) {
 			const key = this.#keys.get(uid);
 			if (key) this.#options.wake(key);
 		}
 	}
-}
-
-function assigned(
-	held: readonly { ip: string; pool: string }[],
-	className: string,
-): Addressing {
-	return {
-		kind: "Pools",
-		assignment: {
-			addresses: held.map((each) => each.ip),
-			class: className,
-			pools: held.map((each) => each.pool),
-		},
-	};
-}
-
-function refused(reasons: readonly Reason[]): Addressing {
-	const [first] = reasons;
-	const [only, ...others] = new Set(reasons.map((reason) => reason.code));
-	return {
-		kind: "Refused",
-		reason: others.length > 0 ? "NoAddressAvailable" : (only ?? "NoPools"),
-		message: first
-			? reasons.map(reasonText).join("; ")
-			: "there is no AddressPool this Service may draw from",
-	};
 }

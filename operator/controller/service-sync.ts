@@ -99,6 +99,9 @@ export class ServiceSync {
 			case "guard-class":
 				await this.#options.guard.hold(step.className);
 				return true;
+			case "note-addresses":
+				await addresses.note(service);
+				return true;
 			case "patch": {
 				if (intent.kind !== "LetGo" && repairs.paused(key)) return false;
 				const result = await this.#patch(key, service, step.change);
@@ -129,10 +132,24 @@ export class ServiceSync {
 		};
 		const contested = repairs.contested(key);
 		if (contested) world.contested = contested;
-		if (ownership.kind !== "Ours" || service.metadata.deletionTimestamp)
+		const traits =
+			ownership.kind === "Ours"
+				? providerTraits[ownership.class.spec.provider]
+				: undefined;
+		if (
+			(service.metadata.deletionTimestamp ||
+				ownership.kind === "NotOurs" ||
+				traits?.addressesFromPools === false) &&
+			addresses.mustNote(service)
+		)
+			world.mustNote = true;
+		if (
+			ownership.kind !== "Ours" ||
+			!traits ||
+			service.metadata.deletionTimestamp
+		)
 			return world;
-		const { metadata, spec } = ownership.class;
-		const traits = providerTraits[spec.provider];
+		const { metadata } = ownership.class;
 		// It may have come from a class that drew on pools, and still wait for one of their addresses.
 		if (!traits.addressesFromPools && !assignmentOf(service)?.pools)
 			addresses.release(service);
@@ -143,6 +160,9 @@ export class ServiceSync {
 			classGuarded:
 				metadata.finalizers?.includes(finalizers.classInUse) ?? false,
 			needsUndo: traits.needsUndo,
+			retained:
+				addressing.kind === "Pools" &&
+				addresses.retains(addressing.assignment.pools ?? []),
 			addressing,
 			desired: desiredBalancer({
 				clusterId,

@@ -18,6 +18,7 @@ import { PoolStatus } from "./pool-status.ts";
 import { ProviderCalls } from "./provider-calls.ts";
 import { ProviderRegistry } from "./provider-registry.ts";
 import { Repairs } from "./repairs.ts";
+import { Reservations } from "./reservations/reservations.ts";
 import { ServiceSync } from "./service-sync.ts";
 import { Triggers } from "./triggers.ts";
 
@@ -44,6 +45,8 @@ export class Term {
 	readonly #calls: ProviderCalls;
 	readonly #providers: ProviderRegistry;
 	readonly #triggers: Triggers;
+	readonly #addresses: Addresses;
+	readonly #reservations: Reservations;
 	readonly #poolStatus: PoolStatus;
 	readonly #repairs: Repairs;
 	readonly #ending = new AbortController();
@@ -86,13 +89,27 @@ export class Term {
 		});
 		const addresses = new Addresses({
 			caches,
+			clock,
 			wake: (key) => this.#queue.add(key, "high"),
-			changed: () => this.#poolStatus.changed(),
+			changed: () => {
+				this.#poolStatus.changed();
+				this.#reservations.addressesChanged();
+			},
+			write: (pool) => this.#poolStatus.written(pool),
+		});
+		this.#addresses = addresses;
+		this.#reservations = new Reservations({
+			client,
+			caches,
+			addresses,
+			clock,
+			random,
+			log,
 		});
 		this.#poolStatus = new PoolStatus({
 			client,
 			caches,
-			allocator: () => addresses.allocator,
+			factsOf: (pool) => addresses.factsOf(pool),
 			clock,
 			random,
 			log,
@@ -116,7 +133,10 @@ export class Term {
 				if (key) this.#queue.add(key, "high");
 			},
 			classChanged: (className) => this.#classes.add(className),
-			poolsChanged: () => addresses.poolsChanged(),
+			poolsChanged: () => {
+				addresses.poolsChanged();
+				this.#reservations.poolsChanged();
+			},
 			undone: (key, lost) => this.#repairs.undone(key, lost),
 			meant: (key) => this.#repairs.meant(key),
 			isOwnWrite: (key) => sync.isOwnWrite(key),
@@ -143,6 +163,8 @@ export class Term {
 	}
 
 	start(): void {
+		this.#addresses.start();
+		this.#reservations.start();
 		this.#triggers.start();
 		this.#triggers.wakeAll();
 		for (const { metadata } of this.#options.caches.classes.values())
@@ -173,11 +195,13 @@ export class Term {
 	async end(deadlineMs: number): Promise<void> {
 		this.#triggers.stop();
 		this.#repairs.end();
+		this.#addresses.stop();
 		this.#ending.abort(new Error("the term is over"));
 		await Promise.all([
 			this.#queue.drain(deadlineMs),
 			this.#classes.drain(deadlineMs),
 			this.#poolStatus.stop(deadlineMs),
+			this.#reservations.stop(deadlineMs),
 			this.#calls.end(),
 		]);
 		await this.#providers.close();

@@ -34,3 +34,18 @@ export function changedConditions(
 	}
 	return changed;
 }
+
+/**
+ * The whole list with `wanted` in it, for objects whose lists are replaced as a whole (custom resources know no strategic
+ * merge); undefined when it is there already.
+ */
+export function replacedConditions(
+	current: readonly Condition[],
+	wanted: readonly Verdict[],
+	now: string,
+): Condition[] | undefined {
+	const changed = changedConditions(current, wanted, now);
+	if (changed.length === 0) return undefined;
+	const types = new Set(changed.map(({ type }) => type));
+	return [...current.filter(({ type }) => !types.has(type)), ...changed];
+}

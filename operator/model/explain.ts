@@ -1,4 +1,10 @@
 import { conditions } from "../api/names.ts";
+import {
+	explainProgrammed,
+	mayShow,
+	type Programming,
+	programmingFor,
+} from "./agents.ts";
 import { assignmentOf } from "./assignment.ts";
 import type { ObservedBalancer, ObservedPort } from "./balancer/balancer.ts";
 import type { Verdict } from "./conditions.ts";
@@ -10,16 +16,21 @@ import type { OwnWorld, World } from "./world.ts";
  */
 export function explain(world: World): Verdict[] {
 	if (world.ownership.kind === "Refused")
-		return refused(world.ownership.reason, world.ownership.message);
+		return refused(world, world.ownership.reason, world.ownership.message);
 	if (!world.ours) return [];
 	if (world.ours.addressing.kind === "Refused")
-		return refused(world.ours.addressing.reason, world.ours.addressing.message);
+		return refused(
+			world,
+			world.ours.addressing.reason,
+			world.ours.addressing.message,
+		);
 	const provisioned = explainProvisioned(world, world.ours);
+	const programming = programmingFor(world, addressesOf(world, world.ours));
 	return [
 		explainAddress(world, world.ours),
 		provisioned,
-		programmed,
-		explainServing(world, provisioned),
+		explainProgrammed(programming),
+		explainServing(world, provisioned, programming),
 	];
 }
 
@@ -43,11 +54,11 @@ export function refusedPorts(balancer: ObservedBalancer): ObservedPort[] {
 	return balancer.ports.filter((port) => port.state === "Refused");
 }
 
-function refused(reason: string, message: string): Verdict[] {
+function refused(world: World, reason: string, message: string): Verdict[] {
 	return [
 		verdict(conditions.addressAssigned, "False", reason, message),
 		verdict(conditions.provisioned, "False", reason, message),
-		programmed,
+		explainProgrammed(programmingFor(world, [])),
 		verdict(
 			conditions.serving,
 			"False",
@@ -57,20 +68,28 @@ function refused(reason: string, message: string): Verdict[] {
 	];
 }
 
+/** As far as they are known. */
+function addressesOf(
+	{ outcome, service }: World,
+	{ addressing }: OwnWorld,
+): string[] {
+	if (addressing.kind === "Pools") return addressing.assignment.addresses;
+	return outcome.kind === "Observed"
+		? outcome.balancer.addresses
+		: (assignmentOf(service)?.addresses ?? []);
+}
+
 function explainAddress(world: World, ours: OwnWorld): Verdict {
 	const { outcome } = world;
-	const addresses =
-		ours.addressing.kind === "Pools"
-			? ours.addressing.assignment.addresses
-			: outcome.kind === "Observed"
-				? outcome.balancer.addresses
-				: (assignmentOf(world.service)?.addresses ?? []);
+	const addresses = addressesOf(world, ours);
+	const notice =
+		ours.addressing.kind === "Pools" ? ours.addressing.notice : undefined;
 	if (addresses.length > 0)
 		return verdict(
 			conditions.addressAssigned,
 			"True",
-			"Assigned",
-			`${addresses.join(", ")} (${origin(world, ours)})`,
+			notice?.reason ?? "Assigned",
+			`${addresses.join(", ")} (${origin(world, ours)})${notice ? `; ${notice.message}` : ""}`,
 		);
 	if (outcome.kind === "Failed")
 		return verdict(
@@ -145,15 +164,11 @@ function explainProvisioned(world: World, ours: OwnWorld): Verdict {
 		: verdict(provisioned, "True", "KeptAsMade", `${made}: ${balancer.kept}`);
 }
 
-/** No agent reports yet what it programmed; saying True would be a guess. */
-const programmed = verdict(
-	conditions.programmed,
-	"Unknown",
-	"NoAgents",
-	"no Fairlead agent runs on the nodes: kube-proxy, or what stands in for it, carries the address and does not report",
-);
-
-function explainServing(world: World, provisioned: Verdict): Verdict {
+function explainServing(
+	world: World,
+	provisioned: Verdict,
+	programming: Programming,
+): Verdict {
 	const { serving } = conditions;
 	const hasIngress =
 		(world.service.status?.loadBalancer?.ingress ?? []).length > 0;
@@ -167,6 +182,13 @@ function explainServing(world: World, provisioned: Verdict): Verdict {
 			"False",
 			"NotProvisioned",
 			provisioned.message || "no balancer carries traffic for this Service",
+		);
+	if (!hasIngress && !mayShow(programming))
+		return verdict(
+			serving,
+			"False",
+			"NotProgrammed",
+			explainProgrammed(programming).message,
 		);
 	if (world.ours?.needsUndo && world.ours.desired.targets.length === 0)
 		return verdict(

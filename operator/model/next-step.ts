@@ -7,6 +7,7 @@ import {
 	eventReasons,
 	finalizers,
 } from "../api/names.ts";
+import { mayShow, programmingFor } from "./agents.ts";
 import {
 	type Assignment,
 	assignmentOf,
@@ -17,7 +18,12 @@ import type { DesiredBalancer, ObservedBalancer } from "./balancer/balancer.ts";
 import { wasWorkedFor } from "./claims.ts";
 import { changedConditions, type Verdict } from "./conditions.ts";
 import { explain, explainLeaving } from "./explain.ts";
-import { ingressIsOurs, sameIngress, wantedIngress } from "./ingress.ts";
+import {
+	ingressIsOurs,
+	sameIngress,
+	shownIngress,
+	wantedIngress,
+} from "./ingress.ts";
 import { intentOf } from "./intent.ts";
 import { finalizerOf, type Holding, holdingValue } from "./holding.ts";
 import { providerTraits } from "./provider-traits.ts";
@@ -28,6 +34,8 @@ export type Step =
 	| { do: "nothing" }
 	| { do: "patch"; change: ServiceChange; event?: Announcement }
 	| { do: "guard-class"; className: string }
+	/** Have the pools write down what the Service leaves behind. */
+	| { do: "note-addresses" }
 	| { do: "ensure"; desired: DesiredBalancer }
 	/** `holding` undefined: the record of who holds it was wiped, so every class that may is asked. */
 	| { do: "delete"; holding: Holding | undefined; event?: Announcement };
@@ -67,6 +75,7 @@ function letGo(world: World, holding: Holding | undefined): Step {
 	const { service, outcome } = world;
 	switch (outcome.kind) {
 		case "Gone":
+			if (world.mustNote) return { do: "note-addresses" };
 			return {
 				do: "patch",
 				change: cleared(service, holding),
@@ -142,6 +151,7 @@ function forget(world: World): Step {
 		ourConditions(service).length > 0 ||
 		service.metadata.annotations?.[annotations.assigned] !== undefined;
 	if (!traces) return { do: "nothing" };
+	if (world.mustNote) return { do: "note-addresses" };
 	return { do: "patch", change: cleared(service, undefined) };
 }
 
@@ -286,6 +296,21 @@ function recordChange(
 	return { [annotations.assigned]: formatAssignment(next) };
 }
 
+/**
+ * Where nothing outside the API must be undone, a Service has a finalizer only for the sake of a pool that keeps what it
+ * releases: always the one of our own, which nobody else sets or takes off.
+ */
+function retentionGuard(
+	{ metadata }: Service,
+	{ needsUndo, retained = false }: OwnWorld,
+): Pick<ServiceChange, "addFinalizer" | "removeFinalizer"> {
+	const guarded = metadata.finalizers?.includes(finalizers.classed) ?? false;
+	if (needsUndo || retained === guarded) return {};
+	return guarded
+		? { removeFinalizer: finalizers.classed }
+		: { addFinalizer: finalizers.classed };
+}
+
 function settle(
 	world: World,
 	ours: OwnWorld,
@@ -295,6 +320,7 @@ function settle(
 	if (ownership.kind !== "Ours") return { do: "nothing" };
 	const change: ServiceChange = {
 		...conditionChange(world, contested(world, explain(world))),
+		...retentionGuard(service, ours),
 	};
 	const annotated = {
 		...holderChange(world),
@@ -312,7 +338,11 @@ function settle(
 	};
 	if (Object.keys(annotated).length > 0) change.annotations = annotated;
 	const before = service.status?.loadBalancer?.ingress ?? [];
-	const ingress = wantedIngress(balancer, before);
+	const ingress = shownIngress(
+		wantedIngress(balancer, before),
+		before,
+		mayShow(programmingFor(world, balancer.addresses)),
+	);
 	const differs = !sameIngress(ingress, before);
 	if (differs) change.ingress = ingress;
 	if (Object.keys(change).length === 0) return { do: "nothing" };

@@ -12,6 +12,8 @@ export interface ProviderTraits {
 	needsTargets: boolean;
 	/** Balancers send traffic to NodePorts, so Services cannot do without them. */
 	needsNodePorts: boolean;
+	/** Nodes announce the addresses, so one that is released is not free before they have all stopped. */
+	announces: boolean;
 }
 
 export const providerTraits: Record<ProviderName, ProviderTraits> = {
@@ -21,6 +23,7 @@ export const providerTraits: Record<ProviderName, ProviderTraits> = {
 		needsUndo: true,
 		needsTargets: true,
 		needsNodePorts: true,
+		announces: false,
 	},
 	Layer2: {
 		available: false,
@@ -28,6 +31,7 @@ export const providerTraits: Record<ProviderName, ProviderTraits> = {
 		needsUndo: true,
 		needsTargets: false,
 		needsNodePorts: false,
+		announces: true,
 	},
 	Static: {
 		available: true,
@@ -35,5 +39,6 @@ export const providerTraits: Record<ProviderName, ProviderTraits> = {
 		needsUndo: false,
 		needsTargets: false,
 		needsNodePorts: false,
+		announces: false,
 	},
 };

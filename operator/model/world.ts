@@ -1,4 +1,5 @@
 import type { Service } from "../api/core.ts";
+import type { Programming } from "./agents.ts";
 import type { Assignment } from "./assignment.ts";
 import type { DesiredBalancer, ObservedBalancer } from "./balancer/balancer.ts";
 import type { Ownership } from "./ownership.ts";
@@ -13,10 +14,14 @@ export interface World {
 	outcome: Outcome;
 	/** Whether any endpoint of the Service is ready. */
 	readyEndpoints: boolean;
+	/** What nodes do with the recorded addresses; absent: nobody reports. */
+	programming?: Programming;
 	/** Highest Service resourceVersion seen: the number of an assignment made now. */
 	seen: string;
 	/** What somebody keeps undoing of ours on the Service (model/undone.ts); absent: nobody does. */
 	contested?: string[];
+	/** The Service, which leaves its pools, holds something they must write down before it is let go. */
+	mustNote?: boolean;
 	/** Wall time as RFC 3339, for lastTransitionTime. */
 	now: string;
 }
@@ -26,6 +31,8 @@ export interface OwnWorld {
 	classGuarded: boolean;
 	/** Something outside the API must be undone when the Service goes: it needs a finalizer. */
 	needsUndo: boolean;
+	/** A pool keeps what the Service releases: it must not go before that is written down, and so needs a finalizer. */
+	retained?: boolean;
 	addressing: Addressing;
 	desired: DesiredBalancer;
 }
@@ -34,7 +41,12 @@ export type Addressing =
 	/** The provider picks the address. */
 	| { kind: "Provider" }
 	/** Our pools gave these. */
-	| { kind: "Pools"; assignment: Omit<Assignment, "number"> }
+	| {
+			kind: "Pools";
+			assignment: Omit<Assignment, "number">;
+			/** What is out of order all the same; without `reason` it is only worth a word. */
+			notice?: { reason?: string; message: string };
+	  }
 	/** No pool could; the Service is woken when one can. */
 	| { kind: "Refused"; reason: string; message: string };
 

@@ -12,6 +12,7 @@ import {
 import type { Reason } from "./reasons.ts";
 import type { AddressRequest } from "./request.ts";
 import { sharingGroup, sharingRefusal } from "./sharing.ts";
+import { SharingGroups } from "./sharing-groups.ts";
 
 /** Keeps a free address out of use, or for one Service: a reservation, a retained address, one still being withdrawn. */
 export interface Hold {
@@ -64,12 +65,6 @@ export interface FamilyState {
 	held: number;
 }
 
-/** Addresses that share, by group and family, with how many of them use each port. */
-interface Group {
-	entries: Set<Entry>;
-	ports: Map<string, number>;
-}
-
 const noHolds: readonly Hold[] = [];
 
 /** What the holder has of `family`. */
@@ -79,6 +74,18 @@ export function heldOf(holder: Holder, family: IPFamily): Holding | undefined {
 	return undefined;
 }
 
+/** The book to look at. */
+export type AddressView = Pick<
+	AddressBook,
+	| "pools"
+	| "poolNamed"
+	| "entry"
+	| "ownerOf"
+	| "avoidedBy"
+	| "lowestFree"
+	| "outside"
+>;
+
 /** Who holds which address, and which are free; it decides nothing but whether an address can be had. */
 export class AddressBook {
 	/** By value; IPv4 as numbers, which a Map finds much faster than bigints. */
@@ -86,8 +93,9 @@ export class AddressBook {
 		IPv4: new Map(),
 		IPv6: new Map(),
 	};
-	readonly #groups = new Map<string, Group>();
+	readonly #groups = new SharingGroups();
 	readonly #heldFor = new Map<string, Set<Entry>>();
+	readonly #outside = new Set<Entry>();
 	#set: PoolSet = arrangePools([]);
 	#states: PoolState[] = [];
 	#byName = new Map<string, PoolState>();
@@ -112,9 +120,11 @@ export class AddressBook {
 		this.#byName = new Map(
 			this.#states.map((state) => [state.pool.name, state]),
 		);
+		this.#outside.clear();
 		for (const family of families)
 			for (const entry of this.#entries[family].values()) {
 				entry.owner = this.ownerOf(entry.address);
+				if (!entry.owner) this.#outside.add(entry);
 				this.#count(entry, 1);
 			}
 	}
@@ -148,18 +158,29 @@ export class AddressBook {
 	}
 
 	/** Addresses of `family` that Services of this sharing group hold and on which none of `ports` is in use. */
-	*joinable(
+	joinable(
 		group: string,
 		family: IPFamily,
 		ports: readonly string[],
 	): Iterable<Entry> {
-		const known = this.#groups.get(groupKey(group, family));
-		if (!known) return;
-		// The common hopeless case, everybody on the same port, is seen without looking at the addresses.
-		if (ports.some((port) => known.ports.get(port) === known.entries.size))
-			return;
-		for (const entry of known.entries)
-			if (!ports.some((port) => entry.ports?.has(port))) yield entry;
+		return this.#groups.joinable(group, family, ports);
+	}
+
+	/** The lowest free address of the pool but those to `skip`; costs as much as there is to skip. */
+	lowestFree(
+		pool: string,
+		family: IPFamily,
+		skip: (address: IpAddress) => boolean,
+	): IpAddress | undefined {
+		const value = this.#byName
+			.get(pool)
+			?.[family].free.lowestBut((each) => skip({ family, value: each }));
+		return value === undefined ? undefined : { family, value };
+	}
+
+	/** Addresses somebody holds, or that are kept, and that no pool hands out. */
+	get outside(): ReadonlySet<Entry> {
+		return this.#outside;
 	}
 
 	/** Why the request cannot have the address, whatever pool it is in; undefined if it can. */
@@ -215,7 +236,7 @@ export class AddressBook {
 		// Nearly every list has one member, for which a literal takes a fraction of the memory of a push.
 		if (entry.holders.length === 0) entry.holders = [holder];
 		else entry.holders.push(holder);
-		this.#share(entry, holder);
+		this.#groups.share(entry, holder);
 		this.#count(entry, 1);
 		const holding = { entry, pool: pool ?? entry.owner?.pool.name ?? "" };
 		holder.holdings =
@@ -229,7 +250,7 @@ export class AddressBook {
 		this.#count(entry, -1);
 		holder.holdings = holder.holdings.filter((own) => own.entry !== entry);
 		entry.holders = entry.holders.filter((other) => other !== holder);
-		this.#unshare(entry, holder, entry.holders.length);
+		this.#groups.unshare(entry, holder, entry.holders.length);
 		this.#count(entry, 1);
 		this.#closeIfUnused(entry);
 		return entry.holders.length === 0;
@@ -239,9 +260,9 @@ export class AddressBook {
 	setRequest(holder: Holder, request: AddressRequest): void {
 		const entries = holder.holdings.map(({ entry }) => entry);
 		for (const entry of entries)
-			this.#unshare(entry, holder, entry.holders.length - 1);
+			this.#groups.unshare(entry, holder, entry.holders.length - 1);
 		holder.request = request;
-		for (const entry of entries) this.#share(entry, holder);
+		for (const entry of entries) this.#groups.share(entry, holder);
 		this.#order(holder);
 	}
 
@@ -304,7 +325,8 @@ export class AddressBook {
 				holds: noHolds,
 			};
 			entries.set(key, entry);
-			entry.owner?.[address.family].free.taken(address.value);
+			if (entry.owner) entry.owner[address.family].free.taken(address.value);
+			else this.#outside.add(entry);
 		}
 		return entry;
 	}
@@ -313,6 +335,7 @@ export class AddressBook {
 		if (entry.holders.length > 0 || entry.holds.length > 0) return;
 		const { family, value } = entry.address;
 		this.#entries[family].delete(keyOf(family, value));
+		this.#outside.delete(entry);
 		const state = entry.owner?.[family];
 		state?.free.returned(value, state.assigned + state.held);
 	}
@@ -342,50 +365,8 @@ export class AddressBook {
 		if (entry.holders.length > 0) state.assigned += by;
 		else if (entry.holds.length > 0) state.held += by;
 	}
-
-	/** Enters what the holder brings to an address it stands on: its group, if it is alone there, and its ports. */
-	#share(entry: Entry, holder: Holder): void {
-		if (entry.holders.length === 1) entry.group = sharingGroup(holder.request);
-		if (entry.group === undefined) return;
-		const key = groupKey(entry.group, entry.address.family);
-		const group = this.#groups.get(key) ?? {
-			entries: new Set(),
-			ports: new Map(),
-		};
-		this.#groups.set(key, group);
-		group.entries.add(entry);
-		entry.ports ??= new Map();
-		for (const port of holder.request.ports) {
-			if (entry.ports.has(port)) continue;
-			entry.ports.set(port, holder);
-			group.ports.set(port, (group.ports.get(port) ?? 0) + 1);
-		}
-	}
-
-	/** Undoes `#share`; `others` is how many holders are left. */
-	#unshare(entry: Entry, holder: Holder, others: number): void {
-		if (entry.group === undefined) return;
-		const key = groupKey(entry.group, entry.address.family);
-		const group = this.#groups.get(key) as Group;
-		for (const port of holder.request.ports) {
-			if (entry.ports?.get(port) !== holder) continue;
-			entry.ports.delete(port);
-			const left = (group.ports.get(port) as number) - 1;
-			if (left > 0) group.ports.set(port, left);
-			else group.ports.delete(port);
-		}
-		if (others > 0) return;
-		entry.group = undefined;
-		entry.ports = undefined;
-		group.entries.delete(entry);
-		if (group.entries.size === 0) this.#groups.delete(key);
-	}
 }
 
 function keyOf(family: IPFamily, value: bigint): number | bigint {
 	return family === "IPv4" ? Number(value) : value;
-}
-
-function groupKey(group: string, family: IPFamily): string {
-	return `${family}${group}`;
 }

@@ -2,6 +2,7 @@ import type { IPFamily } from "../../api/core.ts";
 import type { FamilyCount } from "../../api/fairlead.ts";
 import {
 	AddressBook,
+	type AddressView,
 	type Entry,
 	type Hold,
 	type Holder,
@@ -19,7 +20,7 @@ import type {
 	Snapshot,
 } from "./allocation.ts";
 import { Changes, type Offer } from "./changes.ts";
-import { findAddress, refusals, waitKeys } from "./finding.ts";
+import { findAddress, isMisplaced, refusals, waitKeys } from "./finding.ts";
 import { compareIp, formatIp, type IpAddress, parseIp } from "./ip.ts";
 import { holdingNotice } from "./notices.ts";
 import { familyCount, type Pool } from "./pool.ts";
@@ -152,6 +153,11 @@ export class Allocator {
 		const entry = this.#book.entry(address);
 		if (entry && this.#book.unhold(address, code)) changes.available(entry);
 		return this.#effects(changes);
+	}
+
+	/** Who holds which address and which are free, to look at. */
+	get book(): AddressView {
+		return this.#book;
 	}
 
 	/** What a Service holds. */
@@ -376,20 +382,4 @@ export class Allocator {
 				});
 		return standings;
 	}
-}
-
-/** The Service asks for another address or pool than it has. */
-function isMisplaced(
-	{ entry, pool }: Holding,
-	{ requestedAddresses, requestedPool }: AddressRequest,
-): boolean {
-	const wanted = requestedAddresses.find(
-		({ family }) => family === entry.address.family,
-	);
-	if (wanted) return compareIp(wanted, entry.address) !== 0;
-	return (
-		requestedPool !== undefined &&
-		requestedPool !== pool &&
-		requestedPool !== entry.owner?.pool.name
-	);
 }

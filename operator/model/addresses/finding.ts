@@ -1,7 +1,7 @@
 import { annotations } from "../../api/names.ts";
 import type { IPFamily } from "../../api/core.ts";
-import type { AddressBook, Entry, PoolState } from "./address-book.ts";
-import { formatIp, type IpAddress } from "./ip.ts";
+import type { AddressBook, Entry, Holding, PoolState } from "./address-book.ts";
+import { compareIp, formatIp, type IpAddress } from "./ip.ts";
 import { notAdmitted } from "./pool.ts";
 import type { Reason } from "./reasons.ts";
 import type { AddressRequest } from "./request.ts";
@@ -96,6 +96,22 @@ export function waitKeys(
 		if (state[family].capacity > 0n && !drawRefusal(state, request))
 			keys.push(poolKey(state.pool.name, family));
 	return keys;
+}
+
+/** The Service asks for another address or pool than it has. */
+export function isMisplaced(
+	{ entry, pool }: Holding,
+	{ requestedAddresses, requestedPool }: AddressRequest,
+): boolean {
+	const wanted = requestedAddresses.find(
+		({ family }) => family === entry.address.family,
+	);
+	if (wanted) return compareIp(wanted, entry.address) !== 0;
+	return (
+		requestedPool !== undefined &&
+		requestedPool !== pool &&
+		requestedPool !== entry.owner?.pool.name
+	);
 }
 
 function requestedAddress(

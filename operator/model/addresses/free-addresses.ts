@@ -43,6 +43,16 @@ export class FreeAddresses {
 		}
 	}
 
+	/** The lowest address that is neither in use nor to `skip`; walks past everything above the lowest free one. */
+	lowestBut(skip: (value: bigint) => boolean): bigint | undefined {
+		const lowest = this.lowest();
+		if (lowest === undefined) return undefined;
+		for (const { start, end } of this.#intervals)
+			for (let at = start > lowest ? start : lowest; at <= end; at++)
+				if (!this.#blocked(at) && !skip(at)) return at;
+		return undefined;
+	}
+
 	/** An address of these intervals is in use now. Telling saves a look at it, nothing more. */
 	taken(value: bigint): void {
 		if (value === this.#frontier) this.#frontier++;

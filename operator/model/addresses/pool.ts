@@ -15,6 +15,7 @@ import {
 } from "./intervals.ts";
 import type { IpAddress } from "./ip.ts";
 import { matchesSelector, selectorProblem } from "./labels.ts";
+import { checkedSpec, type PoolProblem } from "./pool-spec.ts";
 import type { Reason } from "./reasons.ts";
 import type { AddressRequest, AddressUse } from "./request.ts";
 
@@ -43,16 +44,12 @@ export interface Pool {
 	problems: PoolProblem[];
 }
 
-export interface PoolProblem {
-	code: "InvalidEntry" | "InvalidSelector" | "InvalidRetention" | "Overlap";
-	/** As the API server names it: `spec.addresses[1]`. */
-	field: string;
-	message: string;
-}
-
-/** Reads a pool. What is wrong in it is left out and named in `problems`; the rest of the pool works. */
-export function compilePool({ metadata, spec }: AddressPool): Pool {
-	const problems: PoolProblem[] = [];
+/**
+ * Reads a pool. What is wrong in it is left out and named in `problems`; the rest of the pool works. Nothing is taken for
+ * granted of the spec: it may have been written when the kind was installed with another schema, or with none.
+ */
+export function compilePool({ metadata, spec: written }: AddressPool): Pool {
+	const { spec, problems } = checkedSpec(written);
 	const ranges: AddressRange[] = [];
 	for (const [index, entry] of spec.addresses.entries()) {
 		const field = `spec.addresses[${index}]`;

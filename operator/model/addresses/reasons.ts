@@ -16,6 +16,7 @@ export type ReasonCode =
 	// said of an address
 	| "AddressInUse"
 	| "AddressHeld"
+	| "AddressReserved"
 	| "AddressAvoided"
 	| "AddressNotInPool"
 	| "AddressInvalid"

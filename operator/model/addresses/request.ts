@@ -1,4 +1,8 @@
-import { annotations, metallbAnnotations } from "../../api/names.ts";
+import {
+	annotations,
+	metallbAnnotations,
+	oldMetallbAnnotations,
+} from "../../api/names.ts";
 import type { IPFamily, Service, ServiceSpec } from "../../api/core.ts";
 import { compareIp, formatIp, type IpAddress, parseIp } from "./ip.ts";
 import type { Labels } from "./labels.ts";
@@ -60,18 +64,8 @@ export function readRequest(
 	const reasons: Reason[] = [];
 	const families = familiesOf(spec);
 	const addresses = requestedAddresses(service, families, reasons);
-	const pool = oneOf(
-		service,
-		annotations.pool,
-		metallbAnnotations.pool,
-		reasons,
-	);
-	const sharingKey = oneOf(
-		service,
-		annotations.sharingKey,
-		metallbAnnotations.sharingKey,
-		reasons,
-	);
+	const pool = oneOf(service, "pool", reasons);
+	const sharingKey = oneOf(service, "sharingKey", reasons);
 	const request: AddressRequest = {
 		uid: metadata.uid ?? "",
 		namespace: metadata.namespace ?? "",
@@ -103,16 +97,27 @@ function familiesOf(spec: ServiceSpec): IPFamily[] {
 	return [spec.clusterIP?.includes(":") ? "IPv6" : "IPv4"];
 }
 
+/** MetalLB's annotation as it stands on a Service: the older of its two names counts where the newer is absent, as there. */
+function metallbs(
+	{ metadata }: Service,
+	wish: keyof typeof metallbAnnotations,
+): readonly [name: string, value: string | undefined] {
+	for (const name of [metallbAnnotations[wish], oldMetallbAnnotations[wish]]) {
+		const value = metadata.annotations?.[name]?.trim();
+		if (value) return [name, value];
+	}
+	return [metallbAnnotations[wish], undefined];
+}
+
 /** The value of whichever annotation is there; two that differ are a reason. Empty means absent. */
 function oneOf(
-	{ metadata }: Service,
-	ours: string,
-	theirs: string,
+	service: Service,
+	wish: "pool" | "sharingKey",
 	reasons: Reason[],
 ): string | undefined {
-	const [mine, other] = [ours, theirs].map(
-		(name) => metadata.annotations?.[name]?.trim() || undefined,
-	);
+	const ours = annotations[wish];
+	const mine = service.metadata.annotations?.[ours]?.trim() || undefined;
+	const [theirs, other] = metallbs(service, wish);
 	if (mine === undefined || other === undefined || mine === other)
 		return mine ?? other;
 	reasons.push({
@@ -123,17 +128,17 @@ function oneOf(
 }
 
 function requestedAddresses(
-	{ metadata, spec }: Service,
+	service: Service,
 	families: readonly IPFamily[],
 	reasons: Reason[],
 ): IpAddress[] {
 	const sources = [
-		[annotations.addresses, metadata.annotations?.[annotations.addresses]],
 		[
-			metallbAnnotations.addresses,
-			metadata.annotations?.[metallbAnnotations.addresses],
+			annotations.addresses,
+			service.metadata.annotations?.[annotations.addresses],
 		],
-		["spec.loadBalancerIP", spec.loadBalancerIP],
+		metallbs(service, "addresses"),
+		["spec.loadBalancerIP", service.spec.loadBalancerIP],
 	] as const;
 	let chosen: { from: string; addresses: IpAddress[] } | undefined;
 	for (const [from, text = ""] of sources) {
