@@ -11,12 +11,17 @@ import { Addresses } from "./addresses.ts";
 import { audit } from "./audit.ts";
 import type { Caches } from "./caches.ts";
 import { ClassGuard } from "./class-guard.ts";
+import { ClassStatus } from "./classes/class-status.ts";
 import { fencedClient } from "./fenced-client.ts";
 import { GoneServices } from "./gone-services.ts";
 import type { ControllerMetrics } from "./metrics.ts";
 import { PoolStatus } from "./pool-status.ts";
 import { ProviderCalls } from "./provider-calls.ts";
-import { ProviderRegistry } from "./provider-registry.ts";
+import {
+	createProvider,
+	ProviderRegistry,
+	readToken,
+} from "./provider-registry.ts";
 import { Repairs } from "./repairs.ts";
 import { Reservations } from "./reservations/reservations.ts";
 import { ServiceSync } from "./service-sync.ts";
@@ -35,6 +40,8 @@ export interface TermOptions {
 	workers: number;
 	/** Throws once the term is over; asked before every write. */
 	fence: Fence;
+	/** Replaced in tests of the term alone. */
+	createProvider?: typeof createProvider;
 }
 
 /** What the controller does while it leads: everything it believes beyond the caches begins and ends with the term. */
@@ -48,6 +55,7 @@ export class Term {
 	readonly #addresses: Addresses;
 	readonly #reservations: Reservations;
 	readonly #poolStatus: PoolStatus;
+	readonly #classStatus: ClassStatus;
 	readonly #repairs: Repairs;
 	readonly #ending = new AbortController();
 
@@ -63,6 +71,18 @@ export class Term {
 				metrics.syncSeconds.observe({ outcome }, tookMs / 1000),
 		});
 		this.#classes = new Workqueue({ ...queueOptions, workers: 1 });
+		const classStatus = new ClassStatus({
+			client,
+			caches,
+			clock,
+			random,
+			log,
+			checkToken: async ({ spec }) => {
+				if (spec.hetznerCloud)
+					await readToken(spec.hetznerCloud.tokenSecretRef, client);
+			},
+		});
+		this.#classStatus = classStatus;
 		this.#providers = new ProviderRegistry({
 			client,
 			caches,
@@ -70,6 +90,11 @@ export class Term {
 			random,
 			log,
 			clusterId,
+			create: async (found, made) =>
+				classStatus.watching(
+					found.metadata.name,
+					await (options.createProvider ?? createProvider)(found, made),
+				),
 		});
 		this.#calls = new ProviderCalls({
 			clock,
@@ -132,7 +157,13 @@ export class Term {
 				const key = gone.add(service);
 				if (key) this.#queue.add(key, "high");
 			},
-			classChanged: (className) => this.#classes.add(className),
+			classChanged: (className) => {
+				this.#classes.add(className);
+				// Who still holds something through it matters only to one that is to go.
+				if (caches.classes.get(className)?.metadata.deletionTimestamp)
+					classStatus.changed(className);
+			},
+			classesMeant: () => classStatus.allChanged(),
 			poolsChanged: () => {
 				addresses.poolsChanged();
 				this.#reservations.poolsChanged();
@@ -170,6 +201,7 @@ export class Term {
 		for (const { metadata } of this.#options.caches.classes.values())
 			this.#classes.add(metadata.name);
 		this.#poolStatus.changed();
+		this.#classStatus.allChanged();
 	}
 
 	/** Compares what the clouds have with what they should have; never fails, what it cannot read it says. */
@@ -201,6 +233,7 @@ export class Term {
 			this.#queue.drain(deadlineMs),
 			this.#classes.drain(deadlineMs),
 			this.#poolStatus.stop(deadlineMs),
+			this.#classStatus.stop(deadlineMs),
 			this.#reservations.stop(deadlineMs),
 			this.#calls.end(),
 		]);

@@ -59,6 +59,7 @@ function setUp() {
 		undone: (key, lost) => undone.push([key, ...lost]),
 		meant: (key) => meant.push(key),
 		classChanged: (name) => classes.push(name),
+		classesMeant: () => meant.push("classes"),
 		poolsChanged: () => pools++,
 		isOwnWrite: (key) => key === "shop/own",
 		isPatching: (key) => key === "shop/patched",

@@ -23,6 +23,8 @@ export interface TriggersOptions {
 	meant: (key: string) => void;
 	/** A BalancerClass changed, or a Service left it. */
 	classChanged: (className: string) => void;
+	/** Somebody wants something else of a BalancerClass, of a new one, or of one no longer. */
+	classesMeant: () => void;
 	poolsChanged: () => void;
 	/** Whether a change of this Service is the answer of our own write, being handled already. */
 	isOwnWrite: (key: string) => boolean;
@@ -90,7 +92,9 @@ export class Triggers {
 			}),
 			caches.classes.onChange((change) => {
 				classChanged(change.object.metadata.name);
-				if (isMeant(change)) this.wakeAll();
+				if (!isMeant(change)) return;
+				this.#options.classesMeant();
+				this.wakeAll();
 			}),
 			caches.pools.onChange((change) => {
 				if (isMeant(change)) poolsChanged();
