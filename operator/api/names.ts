@@ -22,6 +22,8 @@ export const annotations = {
 	releaseNodePorts: "fairlead.dev/release-node-ports",
 	/** `auto`, or the name of the AddressPool to take an external IP from. */
 	externalIPs: "fairlead.dev/external-ips",
+	/** The external IPs that were assigned for it. JSON, see model/external-ips/record.ts. */
+	assignedExternalIPs: "fairlead.dev/assigned-external-ips",
 	/** `hcloud-ccm`: take over the balancer that controller made for the Service; `no`: leave it and make another. */
 	adopt: "fairlead.dev/adopt",
 } as const;
@@ -30,6 +32,8 @@ export const annotations = {
 export const agentAnnotations = {
 	/** What the agent says of its node; JSON, see model/agent-report.ts. */
 	report: "fairlead.dev/agent-report",
+	/** Which process writes it: two agents that run for one node find each other by it. */
+	instance: "fairlead.dev/agent-instance",
 } as const;
 
 /** Agents' Leases are `fairlead-agent-<node>` in Fairlead's namespace and carry this label. */

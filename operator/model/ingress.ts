@@ -30,6 +30,20 @@ export function wantedIngress(
 	});
 }
 
+/**
+ * While nodes still take addresses into their rules, those that are not shown yet stay hidden; what is shown and is still
+ * the Service's goes on being shown.
+ */
+export function shownIngress(
+	wanted: LoadBalancerIngress[],
+	before: LoadBalancerIngress[],
+	mayShow: boolean,
+): LoadBalancerIngress[] {
+	if (mayShow) return wanted;
+	const shown = new Set(before.map(({ ip }) => ip));
+	return wanted.filter(({ ip }) => shown.has(ip));
+}
+
 /** Ingress as text in which only what matters stands, in one order: whoever wrote it, the same is the same. */
 function canonical(ingress: LoadBalancerIngress[]): string {
 	return JSON.stringify(
