@@ -1,6 +1,5 @@
 import type { Service } from "../api/core.ts";
 import type { Programming } from "./agents.ts";
-import type { Programming } from "./agents.ts";
 import type { Assignment } from "./assignment.ts";
 import type { DesiredBalancer, ObservedBalancer } from "./balancer/balancer.ts";
 import type { Ownership } from "./ownership.ts";
@@ -15,8 +14,6 @@ export interface World {
 	outcome: Outcome;
 	/** Whether any endpoint of the Service is ready. */
 	readyEndpoints: boolean;
-	/** What nodes do with the recorded addresses; absent: nobody reports. */
-	programming?: Programming;
 	/** What nodes do with the recorded addresses; absent: nobody reports. */
 	programming?: Programming;
 	/** Highest Service resourceVersion seen: the number of an assignment made now. */
