@@ -67,23 +67,22 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * The JSON patch that turns off allocation and gives all NodePorts back, in one: with allocation on, the API server
- * restores what an update leaves out. Guarded by UID and version.
+ * The merge patch that turns off allocation and gives all NodePorts back, in one: with allocation on, the API server
+ * restores what an update leaves out. It replaces the list of ports, so `service` must be read whole and anew; the version
+ * guards it.
  */
-export function releasePatch(service: Service): object[] {
-	const { metadata, spec } = service;
-	return [
-		{ op: "test", path: "/metadata/uid", value: metadata.uid },
-		{
-			op: "test",
-			path: "/metadata/resourceVersion",
-			value: metadata.resourceVersion,
+export function releasePatch({ metadata, spec }: Service): object {
+	const { uid, resourceVersion } = metadata;
+	return {
+		metadata: { uid, resourceVersion },
+		spec: {
+			allocateLoadBalancerNodePorts: false,
+			ports: (spec.ports ?? []).map((port) => {
+				const { nodePort: _, ...rest } = port;
+				return rest;
+			}),
 		},
-		{ op: "add", path: "/spec/allocateLoadBalancerNodePorts", value: false },
-		...(spec.ports ?? []).flatMap(({ nodePort }, at) =>
-			nodePort ? [{ op: "remove", path: `/spec/ports/${at}/nodePort` }] : [],
-		),
-	];
+	};
 }
 
 /** Condition of a BalancerClass that asks for Release. */
