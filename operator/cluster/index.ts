@@ -213,10 +213,7 @@ export class Store<T extends KubeObject> {
 			known = undefined;
 		}
 		this.#objects.set(key, object);
-		for (const index of this.#indexes.values()) {
-			this.#unfile(index, key);
-			this.#file(index, key, object);
-		}
+		for (const index of this.#indexes.values()) this.#file(index, key, object);
 		this.#told.push(
 			known
 				? { type: "updated", object, old: known }
@@ -249,14 +246,21 @@ export class Store<T extends KubeObject> {
 			this.#newest = resourceVersion;
 	}
 
+	/** Most changes of an object leave it where it is filed. */
 	#file(index: Index<T>, key: string, object: T): void {
-		let values: string[];
+		let values: string[] = none;
 		try {
 			values = index.values(object);
 		} catch (err) {
 			this.#log.error({ err, key }, "an index failed on an object");
-			return;
 		}
+		const filed = index.filed.get(key) ?? none;
+		if (
+			filed.length === values.length &&
+			filed.every((value, at) => value === values[at])
+		)
+			return;
+		this.#unfile(index, key);
 		if (values.length === 0) return;
 		index.filed.set(key, values);
 		for (const value of values) {
@@ -293,6 +297,8 @@ export class Store<T extends KubeObject> {
 		this.#telling = false;
 	}
 }
+
+const none: string[] = [];
 
 /** A name can be used again; its UID never is. */
 function identity(object: KubeObject): string {

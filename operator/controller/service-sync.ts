@@ -8,11 +8,12 @@ import { FairleadError, isFairleadError } from "../errors.ts";
 import { assignmentOf } from "../model/assignment.ts";
 import type { Target } from "../model/balancer/balancer.ts";
 import { desiredBalancer } from "../model/balancer/desired.ts";
+import { staticBalancer } from "../model/balancer/static-balancer.ts";
 import { balancerIdentity } from "../model/balancer/identity.ts";
 import { type Intent, intentOf } from "../model/intent.ts";
 import { type Announcement, nextStep } from "../model/next-step.ts";
 import type { Holding } from "../model/holding.ts";
-import { resolveOwnership } from "../model/ownership.ts";
+import { type Ownership, resolveOwnership } from "../model/ownership.ts";
 import type { Outcome, World } from "../model/world.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Caches } from "./caches.ts";
@@ -82,10 +83,12 @@ export class ServiceSync {
 		}
 		const known = this.#look(key, service);
 		const intent = intentOf(known);
-		const want = this.#want(service, intent);
-		const outcome =
-			this.#unasked(service, intent) ??
-			(want ? calls.outcome(key, want) : unknown);
+		const unasked = this.#unasked(service, known.ownership, intent);
+		const want =
+			unasked && intent.kind === "Serve"
+				? undefined
+				: this.#want(service, intent);
+		const outcome = unasked ?? (want ? calls.outcome(key, want) : unknown);
 		const step = nextStep({ ...known, outcome });
 		switch (step.do) {
 			case "nothing":
@@ -178,8 +181,22 @@ export class ServiceSync {
 		return world;
 	}
 
-	/** What letting go comes to without a call to a provider. */
-	#unasked(service: Service, intent: Intent): Outcome | undefined {
+	/** What can be said without a call to a provider: of most that is let go, and of everything Static. */
+	#unasked(
+		service: Service,
+		ownership: Ownership,
+		intent: Intent,
+	): Outcome | undefined {
+		if (
+			intent.kind === "Serve" &&
+			intent.ours.addressing.kind === "Pools" &&
+			ownership.kind === "Ours" &&
+			ownership.class.spec.provider === "Static"
+		)
+			return {
+				kind: "Observed",
+				balancer: staticBalancer(intent.ours.desired),
+			};
 		if (intent.kind !== "LetGo" || !intent.holding) return undefined;
 		const { classes } = this.#options.caches;
 		return letGoUnasked(

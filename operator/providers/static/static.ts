@@ -1,4 +1,5 @@
 import type { Capabilities } from "../../model/balancer/balancer.ts";
+import { staticBalancer } from "../../model/balancer/static-balancer.ts";
 import type { Provider } from "../provider.ts";
 
 /**
@@ -22,17 +23,7 @@ export function createStatic(): Provider {
 		},
 		ensure: async (desired, signal) => {
 			signal.throwIfAborted();
-			return {
-				id: desired.identity.name,
-				addresses: [...desired.addresses],
-				ipMode: "VIP",
-				ports: desired.listeners.map(({ protocol, port }) => ({
-					protocol,
-					port,
-					state: "Configured",
-				})),
-				targetProblems: [],
-			};
+			return staticBalancer(desired);
 		},
 		delete: async (_identity, signal) => {
 			signal.throwIfAborted();
