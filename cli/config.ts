@@ -52,6 +52,24 @@ const wholeNumber = (least: number, most: number, fallback: number) => {
 		.default(fallback);
 };
 
+/** As `90s`, `10m` or `2h`; in milliseconds. */
+const duration = (fallback: string) => {
+	const units = { s: 1_000, m: 60_000, h: 3_600_000 };
+	return z
+		.string()
+		.default(fallback)
+		.transform((value, context) => {
+			const [, count, unit] = /^(\d{1,6})([smh])$/.exec(value) ?? [];
+			if (count !== undefined)
+				return Number(count) * units[unit as keyof typeof units];
+			context.addIssue({
+				code: "custom",
+				message: "must be a duration, for instance 90s, 10m or 2h",
+			});
+			return z.NEVER;
+		});
+};
+
 const logLevel = {
 	schema: z
 		.enum(["trace", "debug", "info", "warn", "error"], {
@@ -86,7 +104,7 @@ export const controllerFlags = {
 	namespace: {
 		schema: dnsLabel("namespace").default("fairlead-system"),
 		value: "NAME",
-		help: "Namespace of the leader's Lease",
+		help: "Namespace of the leader's Lease and the agents'",
 	},
 	"leader-elect": {
 		schema: z.boolean().default(true),
@@ -112,6 +130,20 @@ export const controllerFlags = {
 		schema: text.default("*/10 * * * *"),
 		value: "CRON",
 		help: "When to compare what the cloud has with what it should have",
+	},
+	"delete-orphans": {
+		schema: z.boolean().default(false),
+		help: "Delete this cluster's balancers that no Service has, instead of only naming them; needs --cluster-id",
+	},
+	"orphan-grace": {
+		schema: duration("10m"),
+		value: "DURATION",
+		help: "How long a balancer has no Service, and exists, before it is deleted",
+	},
+	"confirm-orphans": {
+		schema: wholeNumber(0, 1_000_000, 0),
+		value: "N",
+		help: "Delete up to N orphans at once, also when they are more than 3 and more than a tenth of all",
 	},
 	"metrics-host": {
 		schema: text.default("127.0.0.1"),

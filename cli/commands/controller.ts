@@ -32,10 +32,16 @@ export async function controller(
 		log,
 		metrics,
 		identity: `${hostname()}_${Math.floor(random() * 2 ** 32).toString(16)}`,
+		namespace: flags.namespace,
 		leaseNamespace: flags["leader-elect"] ? flags.namespace : undefined,
 		clusterId: flags["cluster-id"],
 		workers: flags.workers,
 		auditSchedule: flags["audit-schedule"],
+		orphans: {
+			delete: flags["delete-orphans"],
+			graceMs: flags["orphan-grace"],
+			confirmed: flags["confirm-orphans"],
+		},
 	});
 	const probes = await startProbeServer({
 		host: flags["metrics-host"],

@@ -1,14 +1,15 @@
 import type { Log } from "../log.ts";
-import type { Caches } from "./caches.ts";
-import { concerns } from "./triggers.ts";
-import type { ControllerMetrics } from "./metrics.ts";
-import type { ProviderRegistry } from "./provider-registry.ts";
+import type { Listed } from "../model/orphans/orphans.ts";
 import { providerTraits } from "../model/provider-traits.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { Caches } from "./caches.ts";
+import type { OrphanCollector } from "./orphans/orphan-collector.ts";
 
 export interface AuditOptions {
 	caches: Caches;
-	providers: ProviderRegistry;
-	metrics: ControllerMetrics;
+	/** The provider of a BalancerClass; throws once the term is over. */
+	provider: (className: string) => Promise<Provider>;
+	orphans: OrphanCollector;
 	log: Log;
 	clusterId: string;
 	/** Everything seen so far no longer counts: each Service is compared with what the cloud has now. */
@@ -16,44 +17,49 @@ export interface AuditOptions {
 }
 
 /**
- * Compares what the clouds have with what they should have: one list per class. Differences are repaired by the Services
- * concerned; balancers of this cluster without a Service are reported, not deleted.
+ * Compares what the clouds have with what they should have: one list per cloud project, however many classes use it.
+ * What others changed is repaired by the Services concerned, which find it in what the list showed; balancers without a
+ * Service are the collector's.
  */
 export async function audit(
 	options: AuditOptions,
 	signal: AbortSignal,
 ): Promise<void> {
-	const { caches, providers, metrics, log } = options;
+	const { orphans, log, lookAgain } = options;
+	const lists = await listAll(options, signal);
+	if (signal.aborted) return;
+	lookAgain();
+	if (lists.length === 0) return;
+	try {
+		await orphans.collect(lists, signal);
+	} catch (err) {
+		if (signal.aborted) return;
+		log.warn({ err }, "orphans could not be looked for");
+	}
+}
+
+async function listAll(
+	{ caches, provider: providerOf, clusterId, log }: AuditOptions,
+	signal: AbortSignal,
+): Promise<Listed[]> {
+	const lists = new Map<string, Listed>();
 	for (const each of caches.classes.values()) {
 		const { available, needsUndo } = providerTraits[each.spec.provider];
 		if (!available || !needsUndo) continue;
 		const className = each.metadata.name;
 		try {
-			const provider = await providers.of(className);
-			const listed = await provider.list(options.clusterId, signal);
-			const wanted = wantedUids(caches);
-			const orphans = listed.filter(
-				(balancer) => !wanted.has(balancer.identity.serviceUid),
-			);
-			metrics.orphans.set({ class: className }, orphans.length);
-			for (const { id, service, addresses } of orphans)
-				log.warn(
-					{ class: className, balancer: id, service, addresses },
-					"a balancer of this cluster has no Service; it is left alone",
-				);
+			const provider = await providerOf(className);
+			const { source } = provider;
+			const known = lists.get(source);
+			if (known) known.classes.push(className);
+			else {
+				const balancers = await provider.list(clusterId, signal);
+				lists.set(source, { source, classes: [className], balancers });
+			}
 		} catch (err) {
-			if (signal.aborted) return;
+			if (signal.aborted) break;
 			log.warn({ err, class: className }, "a class could not be audited");
 		}
 	}
-	options.lookAgain();
-}
-
-/** Asked after the list: a Service made while it was read is no orphan's. */
-function wantedUids(caches: Caches): Set<string> {
-	const uids = new Set<string>();
-	for (const service of caches.services.values())
-		if (service.metadata.uid && concerns(service))
-			uids.add(service.metadata.uid);
-	return uids;
+	return [...lists.values()];
 }

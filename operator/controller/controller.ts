@@ -6,9 +6,12 @@ import type { KubeClient } from "../cluster/kube.ts";
 import { type Fence, LeaseElector } from "../cluster/lease.ts";
 import { FairleadError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { OrphanPolicy } from "../model/orphans/orphans.ts";
+import { Agents } from "./agents/agents.ts";
 import { Caches } from "./caches.ts";
 import { clusterId } from "./cluster-id.ts";
 import { type ControllerMetrics, controllerMetrics } from "./metrics.ts";
+import type { createProvider } from "./provider-registry.ts";
 import { Term } from "./term.ts";
 
 export interface ControllerOptions {
@@ -20,6 +23,8 @@ export interface ControllerOptions {
 	metrics: Registry;
 	/** Unique among all replicas. */
 	identity: string;
+	/** Fairlead's own, where agents keep their Leases; default fairlead-system. */
+	namespace?: string;
 	/** Compete for Lease `fairlead-controller` in this namespace; undefined: lead without one. */
 	leaseNamespace: string | undefined;
 	/** Undefined: the UID of namespace kube-system. */
@@ -27,14 +32,21 @@ export interface ControllerOptions {
 	workers: number;
 	/** Cron expression of the audit. */
 	auditSchedule: string;
+	/** What is done with balancers no Service has; only reported if not given. */
+	orphans?: Omit<OrphanPolicy, "explicitClusterId">;
+	/** Replaced in tests of the controller alone. */
+	createProvider?: typeof createProvider;
 }
 
 const drainMs = 10_000;
+const noneWait = { waiting: 0, overdue: 0 };
+const reportOrphans = { delete: false, graceMs: 600_000, confirmed: 0 };
 
 /** The controller: caches that are always kept true, and a term of work whenever this replica leads. */
 export class Controller {
 	readonly #options: ControllerOptions;
 	readonly #caches: Caches;
+	readonly #agents: Agents;
 	readonly #events: EventRecorder;
 	readonly #metrics: ControllerMetrics;
 	readonly #stopping = new AbortController();
@@ -52,7 +64,20 @@ export class Controller {
 				"FlagInvalid",
 				`--audit-schedule ${JSON.stringify(options.auditSchedule)}: must be a cron expression, for instance */10 * * * *`,
 			);
-		this.#caches = new Caches({ client, clock, random, log });
+		this.#caches = new Caches({
+			client,
+			namespace: options.namespace ?? "fairlead-system",
+			clock,
+			random,
+			log,
+		});
+		this.#agents = new Agents({
+			leases: this.#caches.agentLeases,
+			nodes: this.#caches.nodes,
+			ask: () => this.#caches.askForAgentLeases(),
+			clock,
+			log,
+		});
 		this.#events = new EventRecorder({
 			client,
 			clock,
@@ -66,12 +91,15 @@ export class Controller {
 			queued: () => this.#term?.depth ?? { high: 0, normal: 0 },
 			services: () => this.#caches.services.size,
 			eventsDropped: () => this.#events.dropped,
+			agents: () => this.#agents.counts(),
+			awaitingNodes: () => this.#term?.awaitingNodes ?? noneWait,
 		});
 	}
 
 	/** Returns at once; whatever cannot be reached is tried for as long as it takes. */
 	start(): void {
 		this.#caches.start();
+		this.#agents.start();
 		this.#audits = schedule(this.#options.auditSchedule, () =>
 			this.#term?.audit(),
 		);
@@ -114,6 +142,7 @@ export class Controller {
 		await this.#elector?.release();
 		await this.#turns;
 		await this.#events.flush(2_000);
+		this.#agents.stop();
 		await this.#caches.stop();
 		this.#options.client.close();
 	}
@@ -134,6 +163,7 @@ export class Controller {
 		this.#term = new Term({
 			client,
 			caches: this.#caches,
+			agents: this.#agents,
 			events: this.#events,
 			metrics: this.#metrics,
 			clock,
@@ -141,7 +171,14 @@ export class Controller {
 			log,
 			clusterId: id,
 			workers,
+			orphans: {
+				...(this.#options.orphans ?? reportOrphans),
+				explicitClusterId: this.#options.clusterId !== undefined,
+			},
 			fence,
+			...(this.#options.createProvider
+				? { createProvider: this.#options.createProvider }
+				: {}),
 		});
 		this.#term.start();
 		log.info(

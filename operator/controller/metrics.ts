@@ -6,6 +6,7 @@ export interface ControllerMetrics {
 	watch(source: ControllerGauges): void;
 	providerFailures: Counter<"code">;
 	orphans: Gauge<"class">;
+	orphansDeleted: Counter<"class">;
 }
 
 export interface ControllerGauges {
@@ -13,6 +14,9 @@ export interface ControllerGauges {
 	queued: () => { high: number; normal: number };
 	services: () => number;
 	eventsDropped: () => number;
+	/** By what they do at present. */
+	agents: () => Record<string, number>;
+	awaitingNodes: () => { waiting: number; overdue: number };
 }
 
 /** Registers the controller's metrics; docs/reference/metrics.md lists them. */
@@ -57,6 +61,26 @@ export function controllerMetrics(registry: Registry): ControllerMetrics {
 			this.set({ priority: "normal" }, depth.normal);
 		},
 	});
+	new Gauge({
+		name: "fairlead_controller_agents",
+		help: "Agents by state: programming, idle (rules audit or off), unready (their node takes no traffic) or silent (Lease not renewed).",
+		labelNames: ["state"],
+		registers,
+		collect() {
+			for (const [state, count] of Object.entries(source?.agents() ?? {}))
+				this.set({ state }, count);
+		},
+	});
+	gauge(
+		"fairlead_controller_services_awaiting_nodes",
+		"Services whose addresses some node has not programmed yet.",
+		(from) => from.awaitingNodes().waiting,
+	);
+	gauge(
+		"fairlead_controller_services_lagging_nodes",
+		"Those of them whose nodes have taken longer than 10 s.",
+		(from) => from.awaitingNodes().overdue,
+	);
 	return {
 		syncSeconds: new Histogram({
 			name: "fairlead_controller_sync_seconds",
@@ -73,7 +97,13 @@ export function controllerMetrics(registry: Registry): ControllerMetrics {
 		}),
 		orphans: new Gauge({
 			name: "fairlead_controller_orphaned_balancers",
-			help: "Balancers with this cluster's label and no Service, found by the last audit.",
+			help: "Balancers with this cluster's labels that no Service has, found by the last audit.",
+			labelNames: ["class"],
+			registers,
+		}),
+		orphansDeleted: new Counter({
+			name: "fairlead_controller_orphans_deleted_total",
+			help: "Balancers without a Service that were deleted.",
 			labelNames: ["class"],
 			registers,
 		}),

@@ -7,6 +7,8 @@ import type { Fence } from "../cluster/lease.ts";
 import { Workqueue } from "../cluster/workqueue.ts";
 import type { Log } from "../log.ts";
 import type { Announcement } from "../model/next-step.ts";
+import type { OrphanPolicy } from "../model/orphans/orphans.ts";
+import type { Provider } from "../providers/provider.ts";
 import { Addresses } from "./addresses.ts";
 import { audit } from "./audit.ts";
 import type { Caches } from "./caches.ts";
@@ -15,6 +17,7 @@ import { ClassStatus } from "./classes/class-status.ts";
 import { fencedClient } from "./fenced-client.ts";
 import { GoneServices } from "./gone-services.ts";
 import type { ControllerMetrics } from "./metrics.ts";
+import { OrphanCollector } from "./orphans/orphan-collector.ts";
 import { PoolStatus } from "./pool-status.ts";
 import { ProviderCalls } from "./provider-calls.ts";
 import {
@@ -38,6 +41,7 @@ export interface TermOptions {
 	log: Log;
 	clusterId: string;
 	workers: number;
+	orphans: OrphanPolicy;
 	/** Throws once the term is over; asked before every write. */
 	fence: Fence;
 	/** Replaced in tests of the term alone. */
@@ -57,6 +61,10 @@ export class Term {
 	readonly #poolStatus: PoolStatus;
 	readonly #classStatus: ClassStatus;
 	readonly #repairs: Repairs;
+	readonly #orphans: OrphanCollector;
+	/** Throws once the term is over. */
+	readonly #provider: (className: string) => Promise<Provider>;
+	#auditing: Promise<void> | undefined;
 	readonly #ending = new AbortController();
 
 	constructor(options: TermOptions) {
@@ -96,14 +104,24 @@ export class Term {
 					await (options.createProvider ?? createProvider)(found, made),
 				),
 		});
+		this.#provider = (className) => {
+			fence();
+			return this.#providers.of(className);
+		};
+		this.#orphans = new OrphanCollector({
+			client,
+			clock,
+			log,
+			metrics,
+			clusterId,
+			policy: options.orphans,
+			provider: this.#provider,
+		});
 		this.#calls = new ProviderCalls({
 			clock,
 			random,
 			log,
-			provider: (className) => {
-				fence();
-				return this.#providers.of(className);
-			},
+			provider: this.#provider,
 			wake: (key) => this.#queue.add(key, "high"),
 			failed: (code) => metrics.providerFailures.inc({ code }),
 		});
@@ -206,12 +224,20 @@ export class Term {
 
 	/** Compares what the clouds have with what they should have; never fails, what it cannot read it says. */
 	async audit(): Promise<void> {
-		const { caches, metrics, log, clusterId } = this.#options;
+		// One that takes longer than the schedule's pace is not joined by another.
+		this.#auditing ??= this.#audit().finally(() => {
+			this.#auditing = undefined;
+		});
+		await this.#auditing;
+	}
+
+	async #audit(): Promise<void> {
+		const { caches, log, clusterId } = this.#options;
 		await audit(
 			{
 				caches,
-				providers: this.#providers,
-				metrics,
+				provider: this.#provider,
+				orphans: this.#orphans,
 				log,
 				clusterId,
 				lookAgain: () => {
@@ -236,6 +262,7 @@ export class Term {
 			this.#classStatus.stop(deadlineMs),
 			this.#reservations.stop(deadlineMs),
 			this.#calls.end(),
+			this.#auditing,
 		]);
 		await this.#providers.close();
 	}

@@ -2,6 +2,7 @@ import type {
 	BalancerIdentity,
 	Capabilities,
 	DesiredBalancer,
+	ListedBalancer,
 	ObservedBalancer,
 } from "../model/balancer/balancer.ts";
 
@@ -44,14 +45,3 @@ export interface Provider {
 export type Deletion =
 	| { gone: true }
 	| { gone: false; waitingFor: string; retryAfterMs: number };
-
-export interface ListedBalancer {
-	identity: BalancerIdentity;
-	id: string;
-	service: { namespace: string; name: string };
-	addresses: string[];
-	/** Milliseconds since the epoch. */
-	createdAt: number;
-	/** The provider refuses to delete it until somebody lifts the protection. */
-	protected: boolean;
-}

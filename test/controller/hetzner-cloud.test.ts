@@ -4,124 +4,30 @@ import type { Provider } from "../../operator/providers/provider.ts";
 import type { DesiredBalancer } from "../../operator/model/balancer/balancer.ts";
 import { balancerIdentity } from "../../operator/model/balancer/identity.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { quietLog } from "../support/quiet-log.ts";
-
-const origin = "http://cloud.test";
-const token = "secret-token";
-const identity = balancerIdentity("c1", "uid-1");
-const signal = new AbortController().signal;
-
-const labels = {
-	"fairlead.dev/cluster": "c1",
-	"fairlead.dev/service-uid": "uid-1",
-	"fairlead.dev/service-namespace": "shop",
-	"fairlead.dev/service-name": "web",
-};
-const desired: DesiredBalancer = {
+import {
+	action,
+	balancer,
+	balancers,
+	creation,
+	desired,
+	findPath,
 	identity,
-	service: { namespace: "shop", name: "web" },
-	families: ["IPv4"],
-	addresses: [],
-	listeners: [listener(80, 30080)],
-	targets: [node("n1", 41), node("n2", 42)],
-	sourceRanges: [],
-};
-
-function listener(port: number, nodePort: number) {
-	return {
-		protocol: "TCP" as const,
-		port,
-		nodePort,
-		healthCheck: {
-			protocol: "TCP" as const,
-			port: nodePort,
-			intervalSeconds: 3,
-			timeoutSeconds: 2,
-			retries: 2,
-		},
-	};
-}
-
-function node(name: string, id?: number) {
-	return {
-		node: name,
-		addresses: [`10.0.0.${name.slice(1)}`],
-		...(id === undefined ? {} : { providerId: `hcloud://${id}` }),
-	};
-}
-
-function service(port: number, destination: number) {
-	return {
-		protocol: "tcp",
-		listen_port: port,
-		destination_port: destination,
-		proxyprotocol: false,
-		health_check: {
-			protocol: "tcp",
-			port: destination,
-			interval: 3,
-			timeout: 2,
-			retries: 2,
-		},
-	};
-}
-
-function server(id: number) {
-	return { type: "server", server: { id }, use_private_ip: false };
-}
-
-const parts = { "fairlead.dev/owns-0": "p80_s41_s42" };
-
-/** The balancer as the cloud shows it once `desired` is done. */
-const balancer = {
-	id: 7,
-	name: identity.name,
-	labels: { ...labels, ...parts },
-	created: "2026-01-01T00:00:00+00:00",
-	protection: { delete: false },
-	public_net: {
-		enabled: true,
-		ipv4: { ip: "203.0.113.7", dns_ptr: null },
-		ipv6: { ip: "2001:db8::7", dns_ptr: null },
-	},
-	algorithm: { type: "round_robin" },
-	services: [service(80, 30080)],
-	targets: [
-		{ ...server(41), health_status: [{ listen_port: 80, status: "healthy" }] },
-		{ ...server(42), health_status: [] },
-	],
-};
-
-function action(id: number, command: string, status = "running") {
-	return {
-		id,
-		command,
-		status,
-		progress: 0,
-		error: null,
-		resources: [{ id: 7, type: "load_balancer" }],
-	};
-}
-
-const paging = "page=1&per_page=50";
-const listPath = `/v1/load_balancers?label_selector=fairlead.dev%2Fcluster%3Dc1&${paging}`;
-const findPath = `/v1/load_balancers?label_selector=fairlead.dev%2Fservice-uid%3Duid-1&${paging}`;
-const runningPath = `/v1/load_balancers/actions?status=running&${paging}`;
-const namePath = `/v1/load_balancers?name=${identity.name}`;
-const balancers = (...list: unknown[]) => ({
-	load_balancers: list,
-	meta: { pagination: { page: 1, next_page: null } },
-});
-const creation = {
-	name: identity.name,
-	load_balancer_type: "lb11",
-	location: "fsn1",
-	algorithm: { type: "round_robin" },
-	labels: { ...labels, ...parts },
-	services: [service(80, 30080)],
-	targets: [server(41), server(42)],
-};
-const notFound = { error: { code: "not_found", message: "not found" } };
+	labels,
+	listPath,
+	listener,
+	namePath,
+	node,
+	notFound,
+	origin,
+	paging,
+	parts,
+	runningPath,
+	server,
+	service,
+	signal,
+	token,
+} from "../support/hetzner-nock.ts";
+import { quietLog } from "../support/quiet-log.ts";
 
 let clock: FakeClock;
 let provider: Provider;

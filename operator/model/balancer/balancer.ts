@@ -96,3 +96,15 @@ export interface Capabilities {
 	/** Pools: the controller picks the address. Provider: the provider does. */
 	addressesFrom: "Pools" | "Provider";
 }
+
+/** A balancer that carries a cluster's labels, as a list of all of them has it. */
+export interface ListedBalancer {
+	identity: BalancerIdentity;
+	id: string;
+	service: { namespace: string; name: string };
+	addresses: string[];
+	/** Milliseconds since the epoch. */
+	createdAt: number;
+	/** The provider refuses to delete it until somebody lifts the protection. */
+	protected: boolean;
+}

@@ -84,8 +84,8 @@ interface Place {
 
 interface Waiter extends Place {
 	by: string | undefined;
-	go(): void;
-	refuse(waitMs: number): void;
+	go: () => void;
+	refuse: (waitMs: number) => void;
 }
 
 /** Who was sent away is waited for so long beyond its time. */

@@ -10,8 +10,8 @@ export interface Lookup<T> {
 
 interface Waiting<T> {
 	key: string;
-	resolve(found: T[]): void;
-	reject(error: unknown): void;
+	resolve: (found: T[]) => void;
+	reject: (error: unknown) => void;
 }
 
 /** `read` gets at most `most` different keys and gives what it found for each. */

@@ -5,6 +5,7 @@ import { type Actions, createActions } from "./actions.ts";
 import { type CloudBudgets, createCloudBudgets } from "./budget.ts";
 import { type CloudHttp, createCloudHttp } from "./http.ts";
 import { createInventory, type Inventory } from "./inventory.ts";
+import { sharedWork } from "./shared-work.ts";
 import { createServers, type Servers } from "./servers.ts";
 import { type CloudFeatures, plainHetzner } from "./wanted.ts";
 import { answers } from "./wire.ts";
@@ -57,16 +58,21 @@ export function createCloudProject(options: CloudProjectOptions): CloudProject {
 	const inventory = createInventory(http, actions, clusterId, clock, log);
 	const servers = createServers(http, clock);
 	let features: CloudFeatures | undefined;
+	const learning = sharedWork(async (signal) => {
+		features = await learnFeatures(http, signal);
+	});
 	return {
 		http,
 		actions,
 		inventory,
 		servers,
 		async features(signal) {
-			features ??= await learnFeatures(http, signal);
-			return features;
+			signal.throwIfAborted();
+			if (!features) await learning.join(signal);
+			return features ?? plainHetzner;
 		},
 		close() {
+			learning.close();
 			inventory.close();
 			servers.close();
 			actions.close();
