@@ -1,6 +1,11 @@
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import { z } from "zod";
 import { formatCidr, parseCidr } from "../operator/model/addresses/cidr.ts";
+import {
+	defaultNodePortRange,
+	formatPortRange,
+	parsePortRange,
+} from "../operator/model/nodeports/port-range.ts";
 import type { Flags } from "./flags.ts";
 
 /** Every flag of every command: the one place that says what is allowed. */
@@ -94,6 +99,24 @@ export const kubeconfig = {
 	help: "Kubeconfig; else $KUBECONFIG, ~/.kube/config, or the pod's service account",
 };
 
+/** As the API server's flag --service-node-port-range takes it. */
+const nodePortRange = {
+	schema: z
+		.string()
+		.default(formatPortRange(defaultNodePortRange))
+		.transform((value, context) => {
+			const range = parsePortRange(value);
+			if (range) return range;
+			context.addIssue({
+				code: "custom",
+				message: "must be a range of ports, for instance 30000-32767",
+			});
+			return z.NEVER;
+		}),
+	value: "FIRST-LAST",
+	help: "NodePorts of the cluster: the API server's --service-node-port-range, which it tells nobody",
+};
+
 export const controllerFlags = {
 	kubeconfig,
 	context: {
@@ -126,6 +149,7 @@ export const controllerFlags = {
 		value: "N",
 		help: "Services worked on at the same time",
 	},
+	"node-port-range": nodePortRange,
 	"audit-schedule": {
 		schema: text.default("*/10 * * * *"),
 		value: "CRON",

@@ -1,6 +1,10 @@
 import { parseArgs } from "node:util";
 import type { z } from "zod";
 import { FairleadError } from "../operator/errors.ts";
+import {
+	formatPortRange,
+	type PortRange,
+} from "../operator/model/nodeports/port-range.ts";
 
 /** One flag of a command. Booleans take no value and can be negated (`--no-NAME`). */
 export interface Flag<T extends z.ZodType = z.ZodType> {
@@ -121,6 +125,8 @@ export function describeFlags(flags: Flags): string {
 
 function formatDefault(value: unknown): string {
 	if (Array.isArray(value)) return value.map(formatDefault).join(",");
+	if (typeof value === "object" && value !== null && "first" in value)
+		return formatPortRange(value as PortRange);
 	if (typeof value === "object" && value !== null && "host" in value) {
 		const { host, port } = value as { host: string; port: number };
 		return `${host}:${port}`;

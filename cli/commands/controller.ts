@@ -34,6 +34,7 @@ export async function controller(
 		identity: `${hostname()}_${Math.floor(random() * 2 ** 32).toString(16)}`,
 		namespace: flags.namespace,
 		leaseNamespace: flags["leader-elect"] ? flags.namespace : undefined,
+		nodePortRange: flags["node-port-range"],
 		clusterId: flags["cluster-id"],
 		workers: flags.workers,
 		auditSchedule: flags["audit-schedule"],

@@ -6,6 +6,10 @@ import type { KubeClient } from "../cluster/kube.ts";
 import { type Fence, LeaseElector } from "../cluster/lease.ts";
 import { FairleadError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import {
+	defaultNodePortRange,
+	type PortRange,
+} from "../model/nodeports/port-range.ts";
 import type { OrphanPolicy } from "../model/orphans/orphans.ts";
 import { Agents } from "./agents/agents.ts";
 import { Caches } from "./caches.ts";
@@ -27,6 +31,8 @@ export interface ControllerOptions {
 	namespace?: string;
 	/** Compete for Lease `fairlead-controller` in this namespace; undefined: lead without one. */
 	leaseNamespace: string | undefined;
+	/** The API server's --service-node-port-range; default 30000-32767. */
+	nodePortRange?: PortRange;
 	/** Undefined: the UID of namespace kube-system. */
 	clusterId: string | undefined;
 	workers: number;
@@ -89,6 +95,7 @@ export class Controller {
 		this.#metrics.watch({
 			leading: () => this.#term !== undefined,
 			queued: () => this.#term?.depth ?? { high: 0, normal: 0 },
+			nodePorts: () => this.#term?.nodePorts,
 			services: () => this.#caches.services.size,
 			eventsDropped: () => this.#events.dropped,
 			agents: () => this.#agents.counts(),
@@ -171,6 +178,8 @@ export class Controller {
 			log,
 			clusterId: id,
 			workers,
+			namespace: this.#options.namespace ?? "fairlead-system",
+			nodePortRange: this.#options.nodePortRange ?? defaultNodePortRange,
 			orphans: {
 				...(this.#options.orphans ?? reportOrphans),
 				explicitClusterId: this.#options.clusterId !== undefined,

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { PortUsage } from "./node-ports/usage.ts";
 
 export interface ControllerMetrics {
 	syncSeconds: Histogram<"outcome">;
@@ -12,6 +13,8 @@ export interface ControllerMetrics {
 export interface ControllerGauges {
 	leading: () => boolean;
 	queued: () => { high: number; normal: number };
+	/** Undefined while this process does not lead. */
+	nodePorts: () => PortUsage | undefined;
 	services: () => number;
 	eventsDropped: () => number;
 	/** By what they do at present. */
@@ -81,6 +84,31 @@ export function controllerMetrics(registry: Registry): ControllerMetrics {
 		"Those of them whose nodes have taken longer than 10 s.",
 		(from) => from.awaitingNodes().overdue,
 	);
+	new Gauge({
+		name: "fairlead_controller_node_ports",
+		help: "NodePorts: used by Services, reserved by pools and not used, and free.",
+		labelNames: ["state"],
+		registers,
+		collect() {
+			this.reset();
+			const usage = source?.nodePorts();
+			if (!usage) return;
+			for (const state of ["used", "reserved", "free"] as const)
+				this.set({ state }, usage[state]);
+		},
+	});
+	new Gauge({
+		name: "fairlead_controller_node_port_conflicts",
+		help: "What else uses NodePorts on the nodes, as agents report it, by kind.",
+		labelNames: ["kind"],
+		registers,
+		collect() {
+			this.reset();
+			const usage = source?.nodePorts();
+			for (const [kind, count] of Object.entries(usage?.conflicts ?? {}))
+				this.set({ kind }, count);
+		},
+	});
 	return {
 		syncSeconds: new Histogram({
 			name: "fairlead_controller_sync_seconds",

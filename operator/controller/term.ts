@@ -7,6 +7,7 @@ import type { Fence } from "../cluster/lease.ts";
 import { Workqueue } from "../cluster/workqueue.ts";
 import type { Log } from "../log.ts";
 import type { Announcement } from "../model/next-step.ts";
+import type { PortRange } from "../model/nodeports/port-range.ts";
 import type { OrphanPolicy } from "../model/orphans/orphans.ts";
 import type { Provider } from "../providers/provider.ts";
 import { Addresses } from "./addresses.ts";
@@ -17,6 +18,8 @@ import { ClassStatus } from "./classes/class-status.ts";
 import { fencedClient } from "./fenced-client.ts";
 import { GoneServices } from "./gone-services.ts";
 import type { ControllerMetrics } from "./metrics.ts";
+import { NodePorts } from "./node-ports/node-ports.ts";
+import type { PortUsage } from "./node-ports/usage.ts";
 import { OrphanCollector } from "./orphans/orphan-collector.ts";
 import { PoolStatus } from "./pool-status.ts";
 import { ProviderCalls } from "./provider-calls.ts";
@@ -41,6 +44,10 @@ export interface TermOptions {
 	log: Log;
 	clusterId: string;
 	workers: number;
+	/** Fairlead's own. */
+	namespace: string;
+	/** The API server's --service-node-port-range. */
+	nodePortRange: PortRange;
 	orphans: OrphanPolicy;
 	/** Throws once the term is over; asked before every write. */
 	fence: Fence;
@@ -61,6 +68,7 @@ export class Term {
 	readonly #poolStatus: PoolStatus;
 	readonly #classStatus: ClassStatus;
 	readonly #repairs: Repairs;
+	readonly #nodePorts: NodePorts;
 	readonly #orphans: OrphanCollector;
 	/** Throws once the term is over. */
 	readonly #provider: (className: string) => Promise<Provider>;
@@ -124,6 +132,16 @@ export class Term {
 			provider: this.#provider,
 			wake: (key) => this.#queue.add(key, "high"),
 			failed: (code) => metrics.providerFailures.inc({ code }),
+		});
+		this.#nodePorts = new NodePorts({
+			client,
+			caches,
+			clock,
+			random,
+			log,
+			namespace: options.namespace,
+			range: options.nodePortRange,
+			facts: { values: () => [], onChange: () => () => {} },
 		});
 		this.#repairs = new Repairs({
 			clock,
@@ -211,8 +229,13 @@ export class Term {
 		return this.#queue.depth;
 	}
 
+	get nodePorts(): PortUsage {
+		return this.#nodePorts.usage;
+	}
+
 	start(): void {
 		this.#addresses.start();
+		this.#nodePorts.start();
 		this.#reservations.start();
 		this.#triggers.start();
 		this.#triggers.wakeAll();
@@ -259,6 +282,7 @@ export class Term {
 			this.#queue.drain(deadlineMs),
 			this.#classes.drain(deadlineMs),
 			this.#poolStatus.stop(deadlineMs),
+			this.#nodePorts.stop(deadlineMs),
 			this.#classStatus.stop(deadlineMs),
 			this.#reservations.stop(deadlineMs),
 			this.#calls.end(),
