@@ -6,6 +6,7 @@ import type {
 	NodePortPool,
 } from "../api/fairlead.ts";
 import type { KubeObject } from "../api/meta.ts";
+import { agentLease } from "../api/names.ts";
 import type { Clock } from "../clock.ts";
 import { Store } from "../cluster/index.ts";
 import { type KubeClient, type Resource, resources } from "../cluster/kube.ts";
@@ -18,6 +19,7 @@ import {
 	hasReadyEndpoint,
 	serviceOf,
 	trimLabels,
+	trimLease,
 	trimManaged,
 	trimNode,
 	trimService,
@@ -26,6 +28,8 @@ import {
 
 export interface CachesOptions {
 	client: KubeClient;
+	/** Fairlead's own. */
+	namespace: string;
 	clock: Clock;
 	random: () => number;
 	log: Log;
@@ -43,6 +47,8 @@ export class Caches {
 	readonly reservations: Store<AddressReservation>;
 	/** Empty where the kind is not installed. */
 	readonly nodePortPools: Store<NodePortPool>;
+	/** The agents'. */
+	readonly agentLeases: Store<Lease>;
 	readonly #reflectors = new Map<string, Reflector<KubeObject>>();
 	readonly #options: CachesOptions;
 
@@ -63,6 +69,12 @@ export class Caches {
 			resources.nodePortPools,
 			trimManaged,
 			"Optional",
+		);
+		this.agentLeases = this.#cache<Lease>(
+			resources.leases,
+			trimLease,
+			"Required",
+			this.#agentLeases(),
 		);
 		this.slices.addIndex("service", (slice) => {
 			const service = serviceOf(slice);
@@ -111,6 +123,15 @@ export class Caches {
 			.map((health) => health.reason);
 	}
 
+	/** The agents' Leases as they stand at the API server. */
+	async askForAgentLeases(): Promise<Lease[]> {
+		const { items } = await this.#options.client.list<Lease>(
+			resources.leases,
+			this.#agentLeases(),
+		);
+		return items;
+	}
+
 	/** The spec of a BalancerClass as text; undefined when there is no such class. */
 	configOf(className: string): string | undefined {
 		const found = this.classes.get(className);
@@ -121,11 +142,18 @@ export class Caches {
 		return this.slices.byIndex("service", serviceKey).some(hasReadyEndpoint);
 	}
 
+	#agentLeases(): { namespace: string; labelSelector: string } {
+		const { label, labelValue } = agentLease;
+		const labelSelector = `${label}=${labelValue}`;
+		return { namespace: this.#options.namespace, labelSelector };
+	}
+
 	/** `Optional`: a cluster may do without the kind, which is then as if there were no objects of it. */
 	#cache<T extends KubeObject>(
 		resource: Resource,
 		trim?: (object: T) => T,
 		need: "Required" | "Optional" = "Required",
+		scope: { namespace?: string; labelSelector?: string } = {},
 	): Store<T> {
 		const { client, clock, random } = this.#options;
 		const { log } = this.#options;
@@ -140,6 +168,7 @@ export class Caches {
 				client,
 				resource,
 				store,
+				...scope,
 				clock,
 				random,
 				log,

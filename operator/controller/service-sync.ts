@@ -16,6 +16,7 @@ import type { Holding } from "../model/holding.ts";
 import { type Ownership, resolveOwnership } from "../model/ownership.ts";
 import type { Outcome, World } from "../model/world.ts";
 import type { Addresses } from "./addresses.ts";
+import type { ProgrammingWatch } from "./agents/programming-watch.ts";
 import type { Caches } from "./caches.ts";
 import type { ClassGuard } from "./class-guard.ts";
 import type { ProviderCalls, Want } from "./provider-calls.ts";
@@ -30,6 +31,7 @@ export interface ServiceSyncOptions {
 	calls: ProviderCalls;
 	addresses: Addresses;
 	guard: ClassGuard;
+	programming: ProgrammingWatch;
 	repairs: Pick<Repairs, "paused" | "contested">;
 	clock: Clock;
 	clusterId: string;
@@ -130,6 +132,7 @@ export class ServiceSync {
 			service,
 			ownership,
 			readyEndpoints: caches.hasReadyEndpoints(key),
+			programming: this.#options.programming.of(key, service),
 			seen: caches.services.newest ?? "0",
 			now: new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z"),
 		};

@@ -11,6 +11,8 @@ import type { PortRange } from "../model/nodeports/port-range.ts";
 import type { OrphanPolicy } from "../model/orphans/orphans.ts";
 import type { Provider } from "../providers/provider.ts";
 import { Addresses } from "./addresses.ts";
+import type { Agents } from "./agents/agents.ts";
+import { ProgrammingWatch } from "./agents/programming-watch.ts";
 import { audit } from "./audit.ts";
 import type { Caches } from "./caches.ts";
 import { ClassGuard } from "./class-guard.ts";
@@ -37,6 +39,7 @@ export interface TermOptions {
 	client: KubeClient;
 	/** Complete. */
 	caches: Caches;
+	agents: Agents;
 	events: EventRecorder;
 	metrics: ControllerMetrics;
 	clock: Clock;
@@ -65,6 +68,7 @@ export class Term {
 	readonly #triggers: Triggers;
 	readonly #addresses: Addresses;
 	readonly #reservations: Reservations;
+	readonly #programming: ProgrammingWatch;
 	readonly #poolStatus: PoolStatus;
 	readonly #classStatus: ClassStatus;
 	readonly #repairs: Repairs;
@@ -209,7 +213,16 @@ export class Term {
 			isOwnWrite: (key) => sync.isOwnWrite(key),
 			isPatching: (key) => sync.isPatching(key),
 		});
+		this.#programming = new ProgrammingWatch({
+			agents: options.agents,
+			services: caches.services,
+			slices: caches.slices,
+			clock,
+			wake: (key) => this.#queue.add(key, "high"),
+			wakeAll: () => this.#triggers.wakeAll(),
+		});
 		const sync = new ServiceSync({
+			programming: this.#programming,
 			client,
 			caches,
 			calls: this.#calls,
@@ -233,10 +246,18 @@ export class Term {
 		return this.#nodePorts.usage;
 	}
 
+	/** Services that wait for nodes, and those of them whose nodes have had their time. */
+	get awaitingNodes(): { waiting: number; overdue: number } {
+		const { waiting, overdue } = this.#programming;
+		return { waiting, overdue };
+	}
+
 	start(): void {
 		this.#addresses.start();
 		this.#nodePorts.start();
 		this.#reservations.start();
+		// Before the triggers: a sync that a change wakes must find what that change asks of nodes.
+		this.#programming.start();
 		this.#triggers.start();
 		this.#triggers.wakeAll();
 		for (const { metadata } of this.#options.caches.classes.values())
@@ -275,6 +296,7 @@ export class Term {
 	/** Starts nothing more and waits, for at most `deadlineMs`, for what runs. */
 	async end(deadlineMs: number): Promise<void> {
 		this.#triggers.stop();
+		this.#programming.stop();
 		this.#repairs.end();
 		this.#addresses.stop();
 		this.#ending.abort(new Error("the term is over"));

@@ -37,6 +37,7 @@ const node = (name: string, change: Partial<Node> = {}): Node =>
 
 function setUp() {
 	const caches = new Caches({
+		namespace: "fairlead-system",
 		client: {} as KubeClient,
 		clock: new FakeClock(),
 		random: () => 0,

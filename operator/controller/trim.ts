@@ -1,5 +1,6 @@
 import type { EndpointSlice, Node, Service } from "../api/core.ts";
 import type { KubeObject, ObjectMeta } from "../api/meta.ts";
+import { agentAnnotations } from "../api/names.ts";
 import { ownManagedFields } from "../model/nodeports/field-manager.ts";
 
 /**
@@ -38,9 +39,30 @@ export function trimNode(node: Node): Node {
 			...(taints === undefined ? {} : { taints }),
 		};
 	}
-	if (node.status?.addresses)
-		trimmed.status = { addresses: node.status.addresses };
+	const { addresses, conditions } = node.status ?? {};
+	const ready = conditions?.find(({ type }) => type === "Ready");
+	if (addresses || ready)
+		trimmed.status = {
+			...(addresses ? { addresses } : {}),
+			...(ready
+				? { conditions: [{ type: ready.type, status: ready.status }] }
+				: {}),
+		};
 	return trimmed;
+}
+
+/** The Lease of an agent: who holds it until when, and what it reports. */
+export function trimLease({ metadata, spec }: Lease): Lease {
+	const report = metadata.annotations?.[agentAnnotations.report];
+	return {
+		metadata: {
+			...identity(metadata),
+			...(report === undefined
+				? {}
+				: { annotations: { [agentAnnotations.report]: report } }),
+		},
+		...(spec ? { spec } : {}),
+	};
 }
 
 /** An EndpointSlice, reduced to whose it is and to one ready endpoint if it has any. */
