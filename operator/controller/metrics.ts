@@ -109,26 +109,6 @@ export function controllerMetrics(registry: Registry): ControllerMetrics {
 				this.set({ kind }, count);
 		},
 	});
-	new Gauge({
-		name: "fairlead_controller_agents",
-		help: "Agents by state: programming, idle (rules audit or off), unready (their node takes no traffic) or silent (Lease not renewed).",
-		labelNames: ["state"],
-		registers,
-		collect() {
-			for (const [state, count] of Object.entries(source?.agents() ?? {}))
-				this.set({ state }, count);
-		},
-	});
-	gauge(
-		"fairlead_controller_services_awaiting_nodes",
-		"Services whose addresses some node has not programmed yet.",
-		(from) => from.awaitingNodes().waiting,
-	);
-	gauge(
-		"fairlead_controller_services_lagging_nodes",
-		"Those of them whose nodes have taken longer than 10 s.",
-		(from) => from.awaitingNodes().overdue,
-	);
 	return {
 		syncSeconds: new Histogram({
 			name: "fairlead_controller_sync_seconds",
