@@ -57,8 +57,8 @@ interface Memory {
 	/** The last event said about it. */
 	last: string | undefined;
 	bucket: TokenBucket;
-	/** Events the server has, by what they say. */
-	said: Map<string, Said>;
+	/** Events the server has, by what they say; absent while it has none. */
+	said?: Map<string, Said>;
 }
 
 interface Said {
@@ -201,7 +201,7 @@ export class EventRecorder {
 	async #send({ memory, key, event }: Item): Promise<void> {
 		const { client } = this.#options;
 		const options = { signal: this.#cut.signal };
-		const said = memory.said.get(key);
+		const said = memory.said?.get(key);
 		if (said) {
 			const { namespace, name } = said;
 			const series: EventSeries = {
@@ -221,7 +221,7 @@ export class EventRecorder {
 			} catch (error) {
 				// Events expire, after an hour as a rule.
 				if (!isFairleadError(error, "KubeNotFound")) throw error;
-				memory.said.delete(key);
+				memory.said?.delete(key);
 			}
 		}
 		try {
@@ -232,6 +232,7 @@ export class EventRecorder {
 				throw error;
 		}
 		const { name, namespace = "" } = event.metadata;
+		memory.said ??= new Map();
 		memory.said.set(key, { name, namespace, count: 1 });
 		trim(memory.said, this.#tuning.kinds);
 	}
@@ -266,7 +267,6 @@ export class EventRecorder {
 				objectBurst,
 				this.#options.clock.monotonic(),
 			),
-			said: new Map(),
 		};
 		this.#memories.delete(id);
 		this.#memories.set(id, memory);
