@@ -56,25 +56,37 @@ export async function readCluster(
 		}
 	};
 	const { about } = options;
-	const [services, namespaces, nodes, slices, classes, pools, controller] =
-		await Promise.all([
-			read<Service>(resources.services, trimService),
-			read(resources.namespaces, asIs),
-			read<Node>(resources.nodes, trimNode),
-			read<EndpointSlice>(
-				resources.endpointSlices,
-				trimSlice,
-				about
-					? {
-							namespace: about.namespace,
-							labelSelector: `kubernetes.io/service-name=${about.name}`,
-						}
-					: {},
-			),
-			read<ClusterSnapshot["classes"][number]>(resources.balancerClasses, asIs),
-			read<ClusterSnapshot["pools"][number]>(resources.addressPools, asIs),
-			readPresence(client, options, unread),
-		]);
+	const [
+		services,
+		namespaces,
+		nodes,
+		slices,
+		classes,
+		pools,
+		reservations,
+		controller,
+	] = await Promise.all([
+		read<Service>(resources.services, trimService),
+		read(resources.namespaces, asIs),
+		read<Node>(resources.nodes, trimNode),
+		read<EndpointSlice>(
+			resources.endpointSlices,
+			trimSlice,
+			about
+				? {
+						namespace: about.namespace,
+						labelSelector: `kubernetes.io/service-name=${about.name}`,
+					}
+				: {},
+		),
+		read<ClusterSnapshot["classes"][number]>(resources.balancerClasses, asIs),
+		read<ClusterSnapshot["pools"][number]>(resources.addressPools, asIs),
+		read<ClusterSnapshot["reservations"][number]>(
+			resources.addressReservations,
+			asIs,
+		),
+		readPresence(client, options, unread),
+	]);
 	return {
 		services,
 		namespaces,
@@ -82,8 +94,10 @@ export async function readCluster(
 		slices,
 		classes,
 		pools,
+		reservations,
 		controller,
 		unread,
+		at: options.clock.now(),
 	};
 }
 

@@ -1,11 +1,15 @@
 import type { EndpointSlice, Node, Service } from "../../api/core.ts";
-import type { AddressPool, BalancerClass } from "../../api/fairlead.ts";
+import type {
+	AddressPool,
+	AddressReservation,
+	BalancerClass,
+} from "../../api/fairlead.ts";
 import { type KubeObject, objectKey } from "../../api/meta.ts";
-import { Allocator } from "../addresses/allocator.ts";
-import { compilePool } from "../addresses/pool.ts";
+import type { Allocator } from "../addresses/allocator.ts";
+import type { Labels } from "../addresses/labels.ts";
 import { readRequest, type RequestResult } from "../addresses/request.ts";
-import { assignmentOf } from "../assignment.ts";
 import { isBalancerTarget } from "../balancer/targets.ts";
+import { adoptAddresses, type Recorded } from "./adopted-addresses.ts";
 
 /** All of a cluster that explanations are made from, as it was read; plain data in any order. */
 export interface ClusterSnapshot {
@@ -15,9 +19,12 @@ export interface ClusterSnapshot {
 	slices: EndpointSlice[];
 	classes: BalancerClass[];
 	pools: AddressPool[];
+	reservations: AddressReservation[];
 	controller: ControllerPresence;
 	/** Kinds that could not be read. */
 	unread: Unread[];
+	/** When it was read: wall time in milliseconds since the epoch. */
+	at: number;
 }
 
 export type ControllerPresence =
@@ -44,7 +51,7 @@ export class ClusterFacts {
 	readonly classes: readonly BalancerClass[];
 	/** By namespace and name. */
 	readonly services: readonly Service[];
-	readonly #labels: ReadonlyMap<string, Readonly<Record<string, string>>>;
+	readonly #labels: ReadonlyMap<string, Labels>;
 	readonly #slices: ReadonlyMap<string, EndpointSlice[]>;
 	#allocator: Allocator | undefined;
 	#targets: ReadonlySet<string> | undefined;
@@ -89,8 +96,21 @@ export class ClusterFacts {
 
 	/** Who holds which address, as the controller takes it from the records when it starts. Asking must change nothing. */
 	get allocator(): Allocator {
-		this.#allocator ??= this.#adopted();
+		this.#allocator ??= adoptAddresses(this.recorded);
 		return this.#allocator;
+	}
+
+	/** What the allocator is made from. */
+	get recorded(): Recorded {
+		const { pools, reservations, at } = this.snapshot;
+		return {
+			services: this.services,
+			pools: inOrder(pools),
+			reservations: inOrder(reservations),
+			labelsOf: (namespace) => this.#labels.get(namespace) ?? {},
+			request: (service, className) => this.request(service, className),
+			at,
+		};
 	}
 
 	request(service: Service, className: string): RequestResult {
@@ -104,26 +124,6 @@ export class ClusterFacts {
 		return this.snapshot.unread.find(({ resource }) =>
 			resources.includes(resource),
 		);
-	}
-
-	#adopted(): Allocator {
-		const allocator = new Allocator(
-			inOrder(this.snapshot.pools).map(compilePool),
-		);
-		allocator.adopt(
-			this.services.flatMap((service) => {
-				const recorded = assignmentOf(service);
-				if (!recorded?.pools) return [];
-				return {
-					request: this.request(service, recorded.class).request,
-					addresses: recorded.addresses.map((ip, at) => ({
-						ip,
-						pool: recorded.pools?.[at] ?? "",
-					})),
-				};
-			}),
-		);
-		return allocator;
 	}
 }
 

@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import type { EndpointSlice, Node, Service } from "../../api/core.ts";
-import type { AddressPool, BalancerClass } from "../../api/fairlead.ts";
+import type {
+	AddressPool,
+	AddressReservation,
+	BalancerClass,
+} from "../../api/fairlead.ts";
 import { annotations, conditions, finalizers } from "../../api/names.ts";
 import { errors } from "../../errors.ts";
 import { addressingOf } from "../addresses/addressing.ts";
-import { Allocator } from "../addresses/allocator.ts";
-import { compilePool } from "../addresses/pool.ts";
-import { assignmentOf } from "../assignment.ts";
 import { desiredBalancer } from "../balancer/desired.ts";
 import { explain } from "../explain.ts";
 import { resolveOwnership } from "../ownership.ts";
@@ -192,6 +193,20 @@ const pool = fc
 			),
 			{ maxLength: 2 },
 		),
+		held: maybe(
+			fc.array(
+				fc.record({
+					address,
+					reason: fc.constantFrom("Retained", "Releasing"),
+					service: fc.constantFrom("shop/web", "ops/db"),
+					until: fc.constantFrom(
+						"2026-01-03T00:00:00Z",
+						"2026-01-09T00:00:00Z",
+					),
+				}),
+				{ maxLength: 2 },
+			),
+		),
 		autoAssign: maybe(fc.boolean()),
 		priority: maybe(fc.constantFrom(1, 100)),
 		classes: maybe(fc.array(className, { maxLength: 1 })),
@@ -203,8 +218,26 @@ const pool = fc
 		),
 	})
 	.map(
+		({ name, held, ...spec }) =>
+			without({
+				metadata: { name },
+				spec: without(spec),
+				status: held && { held },
+			}) as AddressPool,
+	);
+const reservation = fc
+	.record({
+		name: fc.constantFrom("r1", "r2"),
+		pool: poolName,
+		addresses: maybe(fc.array(address, { maxLength: 2 })),
+		serviceName: maybe(fc.constantFrom("web", "api")),
+	})
+	.map(
 		({ name, ...spec }) =>
-			({ metadata: { name }, spec: without(spec) }) as AddressPool,
+			({
+				metadata: { namespace: "shop", name },
+				spec: without(spec),
+			}) as AddressReservation,
 	);
 const slice = fc
 	.record({
@@ -269,6 +302,8 @@ const snapshot: fc.Arbitrary<ClusterSnapshot> = fc.record({
 	slices: unique(slice, 3),
 	classes: unique(balancerClass, 3),
 	pools: unique(pool, 3),
+	reservations: unique(reservation, 2),
+	at: fc.constant(Date.parse("2026-01-04T00:00:00Z")),
 	controller: fc.constantFrom<ClusterSnapshot["controller"]>(
 		{ state: "Running", holder: "c" },
 		{ state: "Absent", lease: "n/l" },
@@ -315,7 +350,9 @@ describe("explanations of any cluster", () => {
 					slices: shuffle(from.slices),
 					classes: shuffle(from.classes),
 					pools: shuffle(from.pools),
+					reservations: shuffle(from.reservations),
 					controller: fc.constant(from.controller),
+					at: fc.constant(from.at),
 					unread: shuffle(from.unread),
 				}),
 				fc.boolean(),
@@ -451,21 +488,7 @@ function ownWorld(service: Service, from: ClusterSnapshot) {
 	const ownership = resolveOwnership(service, facts.classes);
 	if (ownership.kind !== "Ours") return {};
 	const { metadata } = ownership.class;
-	const allocator = new Allocator(from.pools.map(compilePool));
-	allocator.adopt(
-		facts.services.flatMap((each) => {
-			const recorded = assignmentOf(each);
-			return recorded?.pools
-				? {
-						request: facts.request(each, recorded.class).request,
-						addresses: recorded.addresses.map((ip, at) => ({
-							ip,
-							pool: recorded.pools?.[at] ?? "",
-						})),
-					}
-				: [];
-		}),
-	);
+	const { allocator } = facts;
 	const result = facts.request(service, metadata.name);
 	const addressing = addressingOf(
 		result.ok

@@ -102,7 +102,9 @@ const told = (
 			classes: change.classes ?? [fast],
 			pools: change.pools ?? [pool("a", "192.0.2.0/31")],
 			controller: change.controller ?? { state: "Running", holder: "c-1" },
+			reservations: change.reservations ?? [],
 			unread: change.unread ?? [],
+			at: Date.parse("2026-01-05T00:00:00Z"),
 		}),
 	);
 
@@ -262,7 +264,7 @@ describe("what is said of a Service", () => {
 			"Waiting",
 			"Address",
 			"NoAddressAvailable",
-			/pool a: class fast is not admitted \(classes: gold\); pool b has no IPv4 addresses; and 1 more reasons/,
+			/pool a: class fast is not admitted \(classes: gold\); pool b has no IPv4 addresses; and 1 more reason$/,
 		],
 		[
 			"with an address to be had and no controller, the controller is missing",
@@ -353,6 +355,68 @@ describe("what is said of a Service", () => {
 			"Serving",
 			"SelectorMatchesNothing",
 			"shop/web has 192.0.2.1, but no pod with an address matches its selector app=web",
+		],
+		[
+			"one of a cloud whose nodes are all excluded says which",
+			web(
+				{ loadBalancerClass: "fairlead.dev/cloud" },
+				{
+					finalizers: [finalizers.classed],
+					annotations: {
+						[annotations.provisionedBy]: "cloud/HetznerCloud",
+						[annotations.assigned]:
+							'{"addresses":["192.0.2.9"],"class":"cloud","number":"3"}',
+					},
+				},
+				{
+					loadBalancer: { ingress: [{ ip: "192.0.2.9" }] },
+					conditions: [
+						condition(conditions.provisioned, "True", "Provisioned"),
+					],
+				},
+			),
+			{
+				classes: [cloud],
+				nodes: [
+					{
+						metadata: {
+							name: "n1",
+							labels: {
+								"node.kubernetes.io/exclude-from-external-load-balancers": "",
+							},
+						},
+					},
+				],
+			},
+			"Degraded",
+			"Serving",
+			"NoNodes",
+			/no node may be a target \(excluded by label, about to be removed, or being deleted\): n1/,
+		],
+		[
+			"an address kept for a Service of another name is named with that",
+			web({}, { annotations: { [annotations.addresses]: "192.0.2.0" } }),
+			{
+				pools: [
+					{
+						...pool("a", "192.0.2.0/31"),
+						status: {
+							held: [
+								{
+									address: "192.0.2.0",
+									reason: "Retained",
+									service: "shop/old",
+									until: "2026-01-06T00:00:00Z",
+								},
+							],
+						},
+					},
+				],
+			},
+			"Waiting",
+			"Address",
+			"AddressHeld",
+			/192\.0\.2\.0 is kept for shop\/old until 2026-01-06T00:00:00Z/,
 		],
 		[
 			"one without selector waits for EndpointSlices",

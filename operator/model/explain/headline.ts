@@ -43,11 +43,17 @@ const namedPools = 2;
 
 function whyText({ prospect }: Deciding, at: StepReport): string {
 	const refusals = prospect?.refusals ?? [];
-	if (at.step !== "Address" || at.state !== "Blocked" || refusals.length === 0)
-		return at.message;
+	const isRefused =
+		at.step === "Address" &&
+		at.state === "Blocked" &&
+		(at.reason === "NoAddressAvailable" ||
+			refusals.some(({ code }) => code === at.reason));
+	if (!isRefused || refusals.length === 0) return at.message;
 	const named = refusals.slice(0, namedPools).map(refusalText).join("; ");
 	const left = refusals.length - namedPools;
-	return left > 0 ? `${named}; and ${left} more reasons` : named;
+	return left > 0
+		? `${named}; and ${left} more reason${left > 1 ? "s" : ""}`
+		: named;
 }
 
 /** How a message goes on after the pool's name: `pool a` + ` is` + ` full (256 of 256)`. */

@@ -112,5 +112,5 @@ function whyNoNodes(nodes: readonly Node[]): string {
 		.map(({ metadata }) => metadata.name)
 		.sort();
 	const some = excluded.slice(0, 5).join(", ");
-	return `no node may be a target: ${some}${excluded.length > 5 ? ` and ${excluded.length - 5} more` : ""} are excluded by label, about to be removed, or being deleted`;
+	return `no node may be a target (excluded by label, about to be removed, or being deleted): ${some}${excluded.length > 5 ? ` and ${excluded.length - 5} more` : ""}`;
 }

@@ -1,0 +1,109 @@
+import type { Service } from "../../api/core.ts";
+import type { AddressPool, AddressReservation } from "../../api/fairlead.ts";
+import { objectKey } from "../../api/meta.ts";
+import type { Claim } from "../addresses/allocation.ts";
+import { Allocator } from "../addresses/allocator.ts";
+import { holdOf, readHeld } from "../addresses/held.ts";
+import { parseIp } from "../addresses/ip.ts";
+import type { Labels } from "../addresses/labels.ts";
+import { compilePool } from "../addresses/pool.ts";
+import type { RequestResult } from "../addresses/request.ts";
+import { reservedCode, settleReservations } from "../addresses/reservations.ts";
+import { assignmentOf } from "../assignment.ts";
+import { externalIPRecordOf } from "../external-ips/record.ts";
+import { externalIPRequest } from "../external-ips/request.ts";
+
+export interface Recorded {
+	services: readonly Service[];
+	/** In any order. */
+	pools: readonly AddressPool[];
+	reservations: readonly AddressReservation[];
+	labelsOf: (namespace: string) => Labels;
+	request: (service: Service, className: string) => RequestResult;
+	/** Wall time in milliseconds since the epoch, for what is kept until then. */
+	at: number;
+}
+
+/**
+ * Who holds which address, and what is held back, as the controller takes it from the records when it begins: addresses
+ * on Services, what the status of pools keeps, and reservations.
+ */
+export function adoptAddresses(recorded: Recorded): Allocator {
+	const { pools, at } = recorded;
+	const allocator = new Allocator(pools.map(compilePool));
+	allocator.adopt(recorded.services.flatMap((each) => claims(each, recorded)));
+	for (const { status } of pools)
+		for (const entry of readHeld(status?.held)) {
+			const address = parseIp(entry.address);
+			const over =
+				entry.reason === "Retained" && Date.parse(entry.until ?? "") <= at;
+			if (address.ok && !over) allocator.hold(address.value, holdOf(entry));
+		}
+	holdReserved(allocator, recorded);
+	return allocator;
+}
+
+/** Puts the holds of all reservations in place of those there are. */
+export function holdReserved(
+	allocator: Allocator,
+	{ services, reservations, labelsOf }: Recorded,
+): string[] {
+	if (reservations.length === 0) return [];
+	const uids = new Map(
+		services.map((each) => [objectKey(each), each.metadata.uid ?? ""]),
+	);
+	const before = new Map(
+		allocator
+			.snapshot()
+			.holds.filter(({ holds }) =>
+				holds.some(({ code }) => code === reservedCode),
+			)
+			.map(({ ip }) => [ip, true]),
+	);
+	const settled = settleReservations(reservations, {
+		book: allocator.book,
+		heldBy: (namespace, name) =>
+			allocator
+				.addressesOf(uids.get(`${namespace}/${name}`) ?? "")
+				.map(({ ip }) => ip),
+		namespaceLabels: labelsOf,
+		chosen: () => [],
+	});
+	const woken: string[] = [];
+	for (const ip of before.keys()) {
+		const address = parseIp(ip);
+		if (address.ok)
+			woken.push(...allocator.unhold(address.value, reservedCode).wake);
+	}
+	for (const { holds } of settled)
+		for (const { address, hold } of holds)
+			woken.push(...allocator.hold(address, hold).wake);
+	return woken;
+}
+
+function claims(service: Service, { request, labelsOf }: Recorded): Claim[] {
+	const found: Claim[] = [];
+	const external = externalIPRecordOf(service);
+	if (external)
+		found.push({
+			request: externalIPRequest(
+				service,
+				labelsOf(service.metadata.namespace ?? ""),
+			),
+			addresses: withPools(external.addresses, external.pools),
+		});
+	const recorded = assignmentOf(service);
+	if (recorded?.pools)
+		found.push({
+			request: request(service, recorded.class).request,
+			addresses: withPools(recorded.addresses, recorded.pools),
+		});
+	return found;
+}
+
+function withPools(
+	addresses: readonly string[],
+	pools: readonly string[],
+): Claim["addresses"] {
+	return addresses.map((ip, at) => ({ ip, pool: pools[at] ?? "" }));
+}
