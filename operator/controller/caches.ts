@@ -1,4 +1,4 @@
-import type { EndpointSlice, Node, Service } from "../api/core.ts";
+import type { EndpointSlice, Lease, Node, Service } from "../api/core.ts";
 import type {
 	AddressPool,
 	AddressReservation,

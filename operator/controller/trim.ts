@@ -1,4 +1,4 @@
-import type { EndpointSlice, Node, Service } from "../api/core.ts";
+import type { EndpointSlice, Lease, Node, Service } from "../api/core.ts";
 import type { KubeObject, ObjectMeta } from "../api/meta.ts";
 import { agentAnnotations } from "../api/names.ts";
 import { ownManagedFields } from "../model/nodeports/field-manager.ts";
