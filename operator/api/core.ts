@@ -54,6 +54,11 @@ export interface Service extends KubeObject {
 	status?: ServiceStatus;
 }
 
+/** networking.k8s.io/v1: a range that ClusterIPs come from. */
+export interface ServiceCIDR extends KubeObject {
+	spec: { cidrs: string[] };
+}
+
 export interface Node extends KubeObject {
 	spec?: {
 		providerID?: string;

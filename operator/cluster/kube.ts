@@ -193,6 +193,13 @@ export const resources = {
 		kind: "EndpointSlice",
 		namespaced: true,
 	},
+	serviceCIDRs: {
+		group: "networking.k8s.io",
+		version: "v1",
+		plural: "servicecidrs",
+		kind: "ServiceCIDR",
+		namespaced: false,
+	},
 	leases: {
 		group: "coordination.k8s.io",
 		version: "v1",

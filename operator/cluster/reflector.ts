@@ -66,6 +66,8 @@ export interface Health {
 export class Reflector<T extends KubeObject> {
 	/** Resolves when the store is first complete; stays pending if the reflector is stopped before. */
 	readonly synced: Promise<void>;
+	/** Whether the server does not know the kind, which is optional then. */
+	absent = false;
 	#options: ReflectorOptions<T>;
 	#tuning: typeof reflectorDefaults;
 	#store: Store<T>;
@@ -205,6 +207,7 @@ export class Reflector<T extends KubeObject> {
 	): void {
 		this.#store.replace(objects, resourceVersion, newestBefore);
 		this.#stale = false;
+		this.absent = false;
 		this.#suspicious = false;
 		this.#failedViews = 0;
 		if (this.#isSynced) return;
@@ -337,11 +340,8 @@ export class Reflector<T extends KubeObject> {
 		else if (code) this.#say("warn", code, `lost ${this.#subject}: ${said}`);
 		else this.#say("error", said, `lost ${this.#subject}`, error);
 		const { backoffBaseMs: baseMs, backoffCapMs: capMs } = this.#tuning;
-		const jittered = backoffMs(
-			{ baseMs, capMs },
-			this.#failures,
-			this.#options.random,
-		);
+		const { random } = this.#options;
+		const jittered = backoffMs({ baseMs, capMs }, this.#failures, random);
 		return Math.max(retryAfterMs, jittered);
 	}
 
@@ -349,6 +349,7 @@ export class Reflector<T extends KubeObject> {
 	#absent(): number {
 		this.#replace([], this.#store.newest ?? "0", this.#store.newest);
 		this.#stale = true;
+		this.absent = true;
 		this.#failures = 0;
 		this.#trouble = undefined;
 		this.#say("info", "absent", `without ${this.#subject}: not installed`);

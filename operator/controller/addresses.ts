@@ -2,14 +2,24 @@ import type { Service } from "../api/core.ts";
 import { objectKey } from "../api/meta.ts";
 import type { AddressView, Hold } from "../model/addresses/address-book.ts";
 import { addressingOf } from "../model/addresses/addressing.ts";
-import type { Effects } from "../model/addresses/allocation.ts";
+import type { Allocation, Effects } from "../model/addresses/allocation.ts";
 import { Allocator } from "../model/addresses/allocator.ts";
 import { canonicalSourceRanges } from "../model/addresses/cidr.ts";
 import { formatIp, type IpAddress } from "../model/addresses/ip.ts";
 import { arrangePools, compilePool } from "../model/addresses/pool.ts";
 import type { PoolFacts } from "../model/addresses/pool-status.ts";
-import { readRequest, type RequestResult } from "../model/addresses/request.ts";
+import {
+	type AddressRequest,
+	readRequest,
+	type RequestResult,
+} from "../model/addresses/request.ts";
 import { assignmentOf } from "../model/assignment.ts";
+import { externalIPRecordOf } from "../model/external-ips/record.ts";
+import {
+	externalHolder,
+	externalIPRequest,
+	isExternalHolder,
+} from "../model/external-ips/request.ts";
 import { providerTraits } from "../model/provider-traits.ts";
 import type { Addressing } from "../model/world.ts";
 import type { Clock } from "../clock.ts";
@@ -21,6 +31,8 @@ export interface AddressesOptions {
 	clock: Clock;
 	/** Services that got, or may now get, an address they were waiting for. */
 	wake: (key: string) => void;
+	/** As `wake`, of those that waited for an external IP. */
+	wakeExternal: (key: string) => void;
 	/** The status of pools may have changed. */
 	changed: () => void;
 	/** Resolves when the status of the pool says what is so now. */
@@ -192,6 +204,27 @@ export class Addresses {
 		this.#options.changed();
 	}
 
+	/** The external IPs the Service gets from the pools now; repeating it changes nothing. */
+	external(service: Service): Allocation {
+		const request = this.#externalRequest(service);
+		this.#keys.set(request.uid, objectKey(service));
+		const allocation = this.#allocator.allocate(request);
+		this.#wake(allocation.wake);
+		const recorded = externalIPRecordOf(service)?.addresses ?? [];
+		const now = allocation.addresses.map((each) => each.ip);
+		if (allocation.freed.length > 0 || recorded.join() !== now.join())
+			this.#options.changed();
+		return allocation;
+	}
+
+	/** The Service needs no external IP of ours any more. */
+	releaseExternal({ metadata }: Service): void {
+		const holder = externalHolder(metadata.uid ?? "");
+		if (!this.#keys.delete(holder)) return;
+		this.#took(this.#allocator.release(holder));
+		this.#options.changed();
+	}
+
 	/** Pools were edited: holders keep what they have, who waited is tried again. */
 	poolsChanged(): void {
 		const { book } = this.#allocator;
@@ -219,6 +252,16 @@ export class Addresses {
 	#adopt(): void {
 		const claims: Parameters<Allocator["adopt"]>[0][number][] = [];
 		for (const service of this.#options.caches.services.values()) {
+			const external = externalIPRecordOf(service);
+			if (external) {
+				const request = this.#externalRequest(service);
+				this.#keys.set(request.uid, objectKey(service));
+				const { addresses, pools } = external;
+				claims.push({
+					request,
+					addresses: addresses.map((ip, at) => ({ ip, pool: pools[at] ?? "" })),
+				});
+			}
 			const recorded = assignmentOf(service);
 			if (!recorded?.pools) continue;
 			// Whatever became of its class or its wishes: what a Service holds is not anybody else's.
@@ -245,6 +288,13 @@ export class Addresses {
 		});
 	}
 
+	#externalRequest(service: Service): AddressRequest {
+		const namespace = this.#options.caches.namespaces.get(
+			service.metadata.namespace ?? "",
+		);
+		return externalIPRequest(service, namespace?.metadata.labels ?? {});
+	}
+
 	#took({ wake }: Effects): void {
 		this.#wake(wake);
 	}
@@ -252,7 +302,8 @@ export class Addresses {
 	#wake(uids: Iterable<string>): void {
 		for (const uid of uids) {
 			const key = this.#keys.get(uid);
-			if (key) this.#options.wake(key);
+			if (key && isExternalHolder(uid)) this.#options.wakeExternal(key);
+			else if (key) this.#options.wake(key);
 		}
 	}
 }

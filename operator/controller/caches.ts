@@ -1,8 +1,15 @@
-import type { EndpointSlice, Lease, Node, Service } from "../api/core.ts";
+import type {
+	EndpointSlice,
+	Lease,
+	Node,
+	Service,
+	ServiceCIDR,
+} from "../api/core.ts";
 import type {
 	AddressPool,
 	AddressReservation,
 	BalancerClass,
+	ExternalIPPolicy,
 	NodePortPool,
 } from "../api/fairlead.ts";
 import type { KubeObject } from "../api/meta.ts";
@@ -23,6 +30,7 @@ import {
 	trimManaged,
 	trimNode,
 	trimService,
+	trimServiceCIDR,
 	trimSlice,
 } from "./trim.ts";
 
@@ -49,6 +57,10 @@ export class Caches {
 	readonly nodePortPools: Store<NodePortPool>;
 	/** The agents'. */
 	readonly agentLeases: Store<Lease>;
+	/** Empty where the kind is not installed. */
+	readonly policies: Store<ExternalIPPolicy>;
+	/** Empty where the API server has no such kind (before 1.33). */
+	readonly serviceCIDRs: Store<ServiceCIDR>;
 	readonly #reflectors = new Map<string, Reflector<KubeObject>>();
 	readonly #options: CachesOptions;
 
@@ -75,6 +87,16 @@ export class Caches {
 			trimLease,
 			"Required",
 			this.#agentLeases(),
+		);
+		this.policies = this.#cache(
+			resources.externalIPPolicies,
+			trimManaged,
+			"Optional",
+		);
+		this.serviceCIDRs = this.#cache(
+			resources.serviceCIDRs,
+			trimServiceCIDR,
+			"Optional",
 		);
 		this.slices.addIndex("service", (slice) => {
 			const service = serviceOf(slice);
@@ -130,6 +152,12 @@ export class Caches {
 			this.#agentLeases(),
 		);
 		return items;
+	}
+
+	/** Whether the API server knows the kind of externalIPPolicies. */
+	get knowsPolicies(): boolean {
+		const { plural } = resources.externalIPPolicies;
+		return this.#reflectors.get(plural)?.absent === false;
 	}
 
 	/** The spec of a BalancerClass as text; undefined when there is no such class. */

@@ -17,6 +17,7 @@ import { audit } from "./audit.ts";
 import type { Caches } from "./caches.ts";
 import { ClassGuard } from "./class-guard.ts";
 import { ClassStatus } from "./classes/class-status.ts";
+import { ExternalIPs } from "./external-ips/external-ips.ts";
 import { fencedClient } from "./fenced-client.ts";
 import { GoneServices } from "./gone-services.ts";
 import type { ControllerMetrics } from "./metrics.ts";
@@ -69,6 +70,7 @@ export class Term {
 	readonly #addresses: Addresses;
 	readonly #reservations: Reservations;
 	readonly #programming: ProgrammingWatch;
+	readonly #externalIPs: ExternalIPs;
 	readonly #poolStatus: PoolStatus;
 	readonly #classStatus: ClassStatus;
 	readonly #repairs: Repairs;
@@ -156,6 +158,7 @@ export class Term {
 			caches,
 			clock,
 			wake: (key) => this.#queue.add(key, "high"),
+			wakeExternal: (key) => this.#externalIPs.wake(key),
 			changed: () => {
 				this.#poolStatus.changed();
 				this.#reservations.addressesChanged();
@@ -170,6 +173,15 @@ export class Term {
 			clock,
 			random,
 			log,
+		});
+		this.#externalIPs = new ExternalIPs({
+			client,
+			caches,
+			addresses,
+			clock,
+			random,
+			log,
+			announce: (service, event) => this.#announce(service, event),
 		});
 		this.#poolStatus = new PoolStatus({
 			client,
@@ -262,6 +274,7 @@ export class Term {
 		this.#triggers.wakeAll();
 		for (const { metadata } of this.#options.caches.classes.values())
 			this.#classes.add(metadata.name);
+		this.#externalIPs.start();
 		this.#poolStatus.changed();
 		this.#classStatus.allChanged();
 	}
@@ -304,6 +317,7 @@ export class Term {
 			this.#queue.drain(deadlineMs),
 			this.#classes.drain(deadlineMs),
 			this.#poolStatus.stop(deadlineMs),
+			this.#externalIPs.stop(deadlineMs),
 			this.#nodePorts.stop(deadlineMs),
 			this.#classStatus.stop(deadlineMs),
 			this.#reservations.stop(deadlineMs),

@@ -1,4 +1,10 @@
-import type { EndpointSlice, Lease, Node, Service } from "../api/core.ts";
+import type {
+	EndpointSlice,
+	Lease,
+	Node,
+	Service,
+	ServiceCIDR,
+} from "../api/core.ts";
 import type { KubeObject, ObjectMeta } from "../api/meta.ts";
 import { agentAnnotations } from "../api/names.ts";
 import { ownManagedFields } from "../model/nodeports/field-manager.ts";
@@ -65,14 +71,25 @@ export function trimLease({ metadata, spec }: Lease): Lease {
 	};
 }
 
-/** An EndpointSlice, reduced to whose it is and to one ready endpoint if it has any. */
+/** An EndpointSlice, reduced to whose it is and to one ready endpoint if it has any; of the Kubernetes API's all are kept. */
 export function trimSlice(slice: EndpointSlice): EndpointSlice {
 	const metadata = identity(slice.metadata);
 	const service = slice.metadata.labels?.[serviceNameLabel];
 	if (service !== undefined) metadata.labels = { [serviceNameLabel]: service };
+	const { addressType, endpoints = [] } = slice;
+	// The addresses of the Kubernetes API, which no Service may take.
+	if (slice.metadata.namespace === "default" && service === "kubernetes")
+		return {
+			metadata,
+			addressType,
+			endpoints: endpoints.map(({ addresses, conditions }) => ({
+				addresses,
+				...(conditions ? { conditions } : {}),
+			})),
+		};
 	return {
 		metadata,
-		addressType: slice.addressType,
+		addressType,
 		endpoints: hasReadyEndpoint(slice) ? [anyReady] : [],
 	};
 }
@@ -92,6 +109,10 @@ export function serviceOf(slice: EndpointSlice): string | undefined {
 	return name === undefined
 		? undefined
 		: `${slice.metadata.namespace ?? ""}/${name}`;
+}
+
+export function trimServiceCIDR({ metadata, spec }: ServiceCIDR): ServiceCIDR {
+	return { metadata: identity(metadata), spec: { cidrs: spec.cidrs } };
 }
 
 export function trimLabels(object: KubeObject): KubeObject {

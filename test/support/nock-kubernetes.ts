@@ -23,6 +23,8 @@ export class NockKubernetes {
 	readonly calls: KubeCall[] = [];
 	/** Answers instead of the usual; undefined: as usual. */
 	answer: (call: KubeCall) => Reply | undefined = () => undefined;
+	/** Plurals of kinds that the API server does not know. */
+	readonly notInstalled = new Set(["externalippolicies"]);
 	readonly #objects = new Map<string, Map<string, KubeObject>>();
 	readonly #watches = new Map<string, Set<PassThrough>>();
 	#version = 100;
@@ -96,6 +98,8 @@ export class NockKubernetes {
 		const url = new URL(request.url);
 		const path = url.pathname;
 		const [, plural = "", name, namespace] = route(path);
+		if (this.notInstalled.has(plural))
+			return [404, status(404, "NotFound", path), headers];
 		if (request.method === "GET" && url.searchParams.has("watch"))
 			return this.#watch(plural);
 		const text = await request.text();
@@ -104,6 +108,15 @@ export class NockKubernetes {
 		this.calls.push(call);
 		const special = this.answer(call);
 		if (special) return special;
+		if (request.method === "POST" && plural === "externalippolicies") {
+			const made = body as KubeObject;
+			const { metadata } = made;
+			if (this.#of(plural).has(metadata.name))
+				return [409, status(409, "AlreadyExists", path), headers];
+			const uid = `uid-${this.#version}`;
+			const stored = { ...made, metadata: { ...metadata, uid } };
+			return [201, this.set(plural, stored), headers];
+		}
 		if (request.method === "POST") return [201, body, headers];
 		const key = namespace ? `${namespace}/${name}` : (name ?? "");
 		const found = this.#of(plural).get(key);
@@ -135,6 +148,12 @@ export class NockKubernetes {
 			if (value === null) delete noted[key];
 			else noted[key] = value;
 		next.metadata.annotations = noted;
+		const { spec } = body as { spec?: Record<string, unknown> };
+		for (const [key, value] of Object.entries(spec ?? {})) {
+			const into = next.spec as unknown as Record<string, unknown>;
+			if (value === null) delete into[key];
+			else into[key] = value;
+		}
 		const { conditions: _, loadBalancer: __, ...plain } = patched ?? {};
 		next.status = { ...next.status, ...plain };
 		for (const condition of patched?.conditions ?? []) {

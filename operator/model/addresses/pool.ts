@@ -198,7 +198,11 @@ export function notAdmitted(
 			"UseNotAdmitted",
 			`is not for ${request.use} addresses (uses: ${[...pool.uses].join(", ")})`,
 		);
-	if (pool.classes.size > 0 && !pool.classes.has(request.className))
+	if (
+		request.use === "LoadBalancer" &&
+		pool.classes.size > 0 &&
+		!pool.classes.has(request.className)
+	)
 		return refusal(
 			"ClassNotAdmitted",
 			`class ${request.className} is not admitted (classes: ${[...pool.classes].join(", ")})`,

@@ -1,0 +1,208 @@
+import { isDeepStrictEqual } from "node:util";
+import type { ExternalIPPolicy } from "../../api/fairlead.ts";
+import { groupVersion } from "../../api/names.ts";
+import type { Clock } from "../../clock.ts";
+import { type KubeClient, resources } from "../../cluster/kube.ts";
+import { Workqueue } from "../../cluster/workqueue.ts";
+import { isFairleadError } from "../../errors.ts";
+import type { Log } from "../../log.ts";
+import {
+	type AddressRange,
+	parsePoolEntry,
+} from "../../model/addresses/cidr.ts";
+import { parseIp } from "../../model/addresses/ip.ts";
+import { arrangePools, compilePool } from "../../model/addresses/pool.ts";
+import {
+	type CompiledPolicy,
+	compilePolicy,
+} from "../../model/external-ips/compiled-policy.ts";
+import { type Grants, readGrants } from "../../model/external-ips/grants.ts";
+import type { Caches } from "../caches.ts";
+import { nodeAddresses } from "./address-users.ts";
+
+export interface PolicySyncOptions {
+	client: KubeClient;
+	caches: Caches;
+	clock: Clock;
+	random: () => number;
+	log: Log;
+	/** Grants may have changed. */
+	changed: () => void;
+}
+
+const name = "compiled";
+/** Many nodes or pools that change at once are one write. */
+const pauseMs = 50;
+/** How often it is asked whether the kind has been installed meanwhile. */
+const absentMs = 10_000;
+
+/** Keeps ExternalIPPolicy `compiled` what the pools say: written when it differs, made anew when deleted, repaired when edited. */
+export class PolicySync {
+	readonly #options: PolicySyncOptions;
+	readonly #queue: Workqueue;
+	#compiled: { policy: CompiledPolicy; grants: Grants } | undefined;
+	#undo: (() => void)[] = [];
+	#saidLeftOut = "";
+	#knew = false;
+
+	constructor(options: PolicySyncOptions) {
+		this.#options = options;
+		const { clock, random, log } = options;
+		this.#queue = new Workqueue({ clock, random, log, workers: 1 });
+		this.#queue.run(() => this.#write());
+	}
+
+	/** What the pools grant now; undefined where the kind is not installed, so that nothing restricts external IPs. */
+	get grants(): Grants | undefined {
+		return this.#options.caches.knowsPolicies
+			? this.#compile().grants
+			: undefined;
+	}
+
+	start(): void {
+		const { caches } = this.#options;
+		const sources = [caches.nodes, caches.serviceCIDRs];
+		this.#undo = [
+			...sources.map((store) =>
+				store.onChange((change) => {
+					if (change.type === "updated" && sameOwn(change.old, change.object))
+						return;
+					this.#sourceChanged();
+				}),
+			),
+			caches.pools.onChange((change) => {
+				if (
+					change.type === "updated" &&
+					isDeepStrictEqual(change.old.spec, change.object.spec)
+				)
+					return;
+				this.#sourceChanged();
+			}),
+			caches.slices.onChange(({ object }) => {
+				if (object.metadata.namespace !== "default") return;
+				if (object.metadata.labels?.[serviceName] === "kubernetes")
+					this.#sourceChanged();
+			}),
+			caches.policies.onChange(() => this.#queue.addAfter(name, pauseMs)),
+		];
+		this.#queue.add(name);
+	}
+
+	async stop(deadlineMs: number): Promise<void> {
+		for (const undo of this.#undo) undo();
+		await this.#queue.drain(deadlineMs);
+	}
+
+	#sourceChanged(): void {
+		this.#compiled = undefined;
+		this.#queue.addAfter(name, pauseMs);
+		this.#options.changed();
+	}
+
+	#compile(): { policy: CompiledPolicy; grants: Grants } {
+		if (this.#compiled) return this.#compiled;
+		const { pools } = arrangePools(
+			[...this.#options.caches.pools.values()].map(compilePool),
+		);
+		const policy = compilePolicy(pools, this.#own());
+		this.#compiled = { policy, grants: readGrants(policy.spec) };
+		return this.#compiled;
+	}
+
+	/** The addresses of nodes, of Services as far as the cluster says where they come from, of its DNS and of its API. */
+	#own(): AddressRange[] {
+		const { nodes, serviceCIDRs, services, slices } = this.#options.caches;
+		const single = (text: string) => {
+			const address = parseIp(text);
+			if (!address.ok) return [];
+			const { family, value } = address.value;
+			return [{ family, start: value, end: value }];
+		};
+		const known = ["default/kubernetes", "kube-system/kube-dns"].flatMap(
+			(key) => services.get(key)?.spec.clusterIPs ?? [],
+		);
+		const api = slices
+			.byIndex("service", "default/kubernetes")
+			.flatMap(({ endpoints }) => endpoints ?? [])
+			.flatMap(({ addresses }) => addresses);
+		return [
+			...[...nodes.values()].flatMap(nodeAddresses).flatMap(single),
+			...[...known, ...api].flatMap(single),
+			...[...serviceCIDRs.values()]
+				.flatMap(({ spec }) => spec.cidrs)
+				.flatMap((text) => {
+					const range = parsePoolEntry(text);
+					return range.ok ? [range.value] : [];
+				}),
+		];
+	}
+
+	async #write(): Promise<{ retryAfterMs: number } | undefined> {
+		const { client, caches } = this.#options;
+		const known = caches.knowsPolicies;
+		if (known !== this.#knew) {
+			this.#knew = known;
+			this.#options.changed();
+		}
+		if (!known) return { retryAfterMs: absentMs };
+		const { spec, leftOut } = this.#compile().policy;
+		this.#sayLeftOut(leftOut);
+		const found = caches.policies.get(name);
+		if (found && isDeepStrictEqual(found.spec, spec)) return undefined;
+		try {
+			caches.policies.apply(
+				found
+					? await client.patch<ExternalIPPolicy>(
+							resources.externalIPPolicies,
+							{ name },
+							{
+								type: "merge",
+								body: {
+									metadata: {
+										uid: found.metadata.uid,
+										resourceVersion: found.metadata.resourceVersion,
+									},
+									spec,
+								},
+							},
+						)
+					: await client.create<ExternalIPPolicy>(
+							resources.externalIPPolicies,
+							{
+								apiVersion: groupVersion,
+								kind: "ExternalIPPolicy",
+								metadata: { name },
+								spec,
+							},
+						),
+			);
+		} catch (error) {
+			// Somebody was faster: the watch tells what it is now, and wakes this again.
+			if (isFairleadError(error, "KubeConflict", "KubeNotFound"))
+				return { retryAfterMs: 1_000 };
+			throw error;
+		}
+		return undefined;
+	}
+
+	#sayLeftOut(leftOut: string[]): void {
+		const text = leftOut.join(", ");
+		if (text !== this.#saidLeftOut && text !== "")
+			this.#options.log.warn(
+				{ pools: leftOut },
+				`ExternalIPPolicy compiled cannot hold AddressPool ${text}: it has more CIDRs than there is room for; nobody is granted its addresses. Write its addresses as fewer, larger CIDRs`,
+			);
+		this.#saidLeftOut = text;
+	}
+}
+
+const serviceName = "kubernetes.io/service-name";
+
+/** Whether a Node or ServiceCIDR keeps its addresses. */
+function sameOwn(old: object, now: object): boolean {
+	const own = (object: {
+		status?: { addresses?: unknown };
+		spec?: { cidrs?: unknown };
+	}) => [object.status?.addresses, object.spec?.cidrs];
+	return isDeepStrictEqual(own(old), own(now));
+}

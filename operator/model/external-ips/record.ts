@@ -1,0 +1,55 @@
+import type { Service } from "../../api/core.ts";
+import { annotations } from "../../api/names.ts";
+
+/**
+ * The external IPs that Fairlead assigned to a Service, in annotation `fairlead.dev/assigned-external-ips`. Written before
+ * they go into spec.externalIPs and removed after they left it, so that nobody's own entries there are ever taken for
+ * ours. Nodes whose rules Fairlead programs carry them from here, whether or not the API server keeps spec.externalIPs.
+ */
+export interface ExternalIPRecord {
+	/** Canonical, at most one per family. */
+	addresses: string[];
+	/** AddressPool of each, in the same order. */
+	pools: string[];
+	/** As `number` of an Assignment: of two claims on one address the higher is the newer. */
+	number: string;
+}
+
+export function externalIPRecordOf(
+	service: Service,
+): ExternalIPRecord | undefined {
+	const text = service.metadata.annotations?.[annotations.assignedExternalIPs];
+	return text === undefined ? undefined : parseExternalIPRecord(text);
+}
+
+/** Undefined for what is not a record: somebody edited it, and it will be written anew. */
+export function parseExternalIPRecord(
+	text: string,
+): ExternalIPRecord | undefined {
+	let value: unknown;
+	try {
+		value = JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+	if (typeof value !== "object" || value === null) return undefined;
+	const { addresses, pools, number } = value as Record<string, unknown>;
+	if (!areTexts(addresses) || !areTexts(pools)) return undefined;
+	if (addresses.length === 0 || addresses.length !== pools.length)
+		return undefined;
+	if (typeof number !== "string" || !/^\d+$/.test(number)) return undefined;
+	return { addresses, pools, number };
+}
+
+/** Canonical text: the same record is the same string, so that nothing is written twice. */
+export function formatExternalIPRecord({
+	addresses,
+	pools,
+	number,
+}: ExternalIPRecord): string {
+	return JSON.stringify({ addresses, pools, number });
+}
+
+function areTexts(list: unknown): list is string[] {
+	return Array.isArray(list) && list.every((item) => typeof item === "string");
+}
