@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Service } from "../../operator/api/core.ts";
-import { type Cluster, startCluster } from "./cluster.ts";
+import { type Cluster, type ClusterOptions, startCluster } from "./cluster.ts";
 import { eventually } from "./eventually.ts";
 import { Fairlead } from "./fairlead.ts";
 import { NodeProcess } from "./node-process.ts";
@@ -40,7 +40,7 @@ export class World {
 		);
 	}
 
-	static async start(): Promise<World> {
+	static async start(options: ClusterOptions = {}): Promise<World> {
 		const folder = await mkdtemp(join(tmpdir(), "fairlead-world-"));
 		await writeFile(join(folder, "tokens"), `${token}\n`);
 		const cloud = new Fairlead([
@@ -53,7 +53,7 @@ export class World {
 			join(folder, "cloud"),
 		]);
 		const [cluster, url, door] = await Promise.all([
-			startCluster(),
+			startCluster(options),
 			cloud.printed(/API +(http:\S+)\/v1/),
 			cloud.printed(/door +socks5h:\/\/(\S+)/),
 		]);
@@ -210,6 +210,23 @@ export class World {
 			headers: { authorization: `Bearer ${token}` },
 		});
 		if (!answer.ok) throw new Error(`GET ${path}: ${answer.status}`);
+		return (await answer.json()) as T;
+	}
+
+	/** Does something at the cloud as somebody else who has a token. */
+	async cloudSend<T>(method: string, path: string, body: object): Promise<T> {
+		const answer = await fetch(`${this.cloudUrl}${path}`, {
+			method,
+			headers: {
+				authorization: `Bearer ${token}`,
+				"content-type": "application/json",
+			},
+			body: JSON.stringify(body),
+		});
+		if (!answer.ok)
+			throw new Error(
+				`${method} ${path}: ${answer.status} ${await answer.text()}`,
+			);
 		return (await answer.json()) as T;
 	}
 

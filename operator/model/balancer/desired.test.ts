@@ -76,6 +76,58 @@ describe("what a Service needs of its balancer", () => {
 			sourceRanges: [],
 		});
 
+	it.each<[string, Partial<Service["metadata"]>, boolean, string | undefined]>([
+		["it has no address yet", {}, false, undefined],
+		["it has an address nobody of ours recorded", {}, true, "Ask"],
+		[
+			"its address is recorded as ours",
+			{
+				annotations: {
+					"fairlead.dev/assigned":
+						'{"addresses":["203.0.113.7"],"class":"cloud","number":"1"}',
+				},
+			},
+			true,
+			undefined,
+		],
+		[
+			"the user says to take it over",
+			{ annotations: { "fairlead.dev/adopt": "hcloud-ccm" } },
+			false,
+			"Take",
+		],
+		[
+			"the user says to leave it",
+			{ annotations: { "fairlead.dev/adopt": "no" } },
+			true,
+			undefined,
+		],
+		[
+			"the user says something else",
+			{ annotations: { "fairlead.dev/adopt": "yes" } },
+			true,
+			"Ask",
+		],
+	])(
+		"is what another controller made for it, or is not: %s",
+		(_row, metadata, shown, adopt) => {
+			const { adopt: found } = desiredBalancer({
+				clusterId: "c1",
+				service: {
+					metadata: { name: "web", namespace: "shop", uid: "u1", ...metadata },
+					spec: { type: "LoadBalancer", ports: [] },
+					...(shown
+						? { status: { loadBalancer: { ingress: [{ ip: "203.0.113.7" }] } } }
+						: {}),
+				},
+				targets: [],
+				addresses: [],
+				sourceRanges: [],
+			});
+			expect(found).toBe(adopt);
+		},
+	);
+
 	it("is one listener a port, in order of protocol and port", () => {
 		expect(
 			desired({
