@@ -3,7 +3,7 @@ import { quietLog } from "../../test/support/quiet-log.ts";
 import type { EndpointSlice, Node, Service } from "../api/core.ts";
 import type { AddressPool, BalancerClass } from "../api/fairlead.ts";
 import type { KubeObject } from "../api/meta.ts";
-import { annotations } from "../api/names.ts";
+import { annotations, conditions } from "../api/names.ts";
 import type { KubeClient } from "../cluster/kube.ts";
 import { Caches } from "./caches.ts";
 import { Triggers } from "./triggers.ts";
@@ -160,6 +160,31 @@ describe("a change in the cluster wakes", () => {
 		expect(meant).toEqual([]);
 		caches.services.put(service("a", { ports: [{ port: 81 }] }));
 		expect(meant).toEqual(["shop/a"]);
+	});
+
+	it("the Services that wait for an address, when pools are edited", () => {
+		const { caches, woken } = setUp();
+		const told = service("a");
+		told.status = {
+			conditions: [
+				{
+					type: conditions.addressAssigned,
+					status: "False",
+					reason: "NoPools",
+					message: "",
+					lastTransitionTime: "2026-01-01T00:00:00Z",
+				},
+			],
+		};
+		caches.services.put(told);
+		woken.length = 0;
+		caches.pools.put(
+			at({
+				metadata: { name: "blue", uid: "blue" },
+				spec: { addresses: ["10.9.0.0/24"] },
+			}),
+		);
+		expect(woken).toEqual(["shop/a"]);
 	});
 
 	it("whoever cleans up when a Service is replaced as a whole by one that knows nothing of its balancer", () => {

@@ -97,7 +97,9 @@ export class Triggers {
 				this.wakeAll();
 			}),
 			caches.pools.onChange((change) => {
-				if (isMeant(change)) poolsChanged();
+				if (!isMeant(change)) return;
+				poolsChanged();
+				this.#wakeWaiting();
 			}),
 		];
 	}
@@ -153,6 +155,13 @@ export class Triggers {
 			if (needsTargets(service, caches)) wake(objectKey(service), "normal");
 	}
 
+	/** Who gets nothing from the pools as they are now still has to be told why. */
+	#wakeWaiting(): void {
+		const { caches, wake } = this.#options;
+		for (const service of caches.services.byIndex("balanced", "yes"))
+			if (waitsForAddress(service)) wake(objectKey(service), "normal");
+	}
+
 	#isBalanced(key: string): boolean {
 		const service = this.#options.caches.services.get(key);
 		return service !== undefined && concerns(service);
@@ -181,6 +190,13 @@ function wasWiped(before: Service, now: Service): boolean {
 		now.spec.type !== "LoadBalancer" &&
 		holdingOf(before) !== undefined &&
 		holdingOf(now) === undefined
+	);
+}
+
+function waitsForAddress({ status }: Service): boolean {
+	return (status?.conditions ?? []).some(
+		(each) =>
+			each.type === conditions.addressAssigned && each.status === "False",
 	);
 }
 
