@@ -180,7 +180,7 @@ describe("what the chart makes of its sample values", () => {
 			}),
 		});
 		expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-		await kubectl("apply", "-f", join(chart, "crds"));
+		await kubectl("apply", "--server-side", "-f", join(chart, "crds"));
 		await kubectl("wait", "--for=condition=Established", "crd", "--all");
 	});
 

@@ -23,7 +23,7 @@ export const placeholderLabels = {
 	componentValue: "node-port-placeholder",
 	pool: `${group}/node-port-pool`,
 	proxy: "service.kubernetes.io/service-proxy-name",
-	proxyValue: "fairlead.dev/nobody",
+	proxyValue: "nobody.fairlead.dev",
 } as const;
 
 export function isPlaceholder({ metadata }: Service): boolean {
