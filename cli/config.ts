@@ -208,6 +208,11 @@ export const agentFlags = {
 		value: "NAME",
 		help: "Context of the kubeconfig, if not its current one",
 	},
+	namespace: {
+		schema: dnsLabel("namespace").default("fairlead-system"),
+		value: "NAME",
+		help: "Namespace of the Lease by which the controller hears of this node",
+	},
 	rules: {
 		schema: z
 			.enum(["full", "off"], {

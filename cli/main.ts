@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { isFairleadError } from "../operator/errors.ts";
-import { explainArgument, explainFlags } from "./asking-config.ts";
+import { explainArgument, explainFlags, planFlags } from "./asking-config.ts";
 import {
 	agentFlags,
 	controllerFlags,
@@ -65,6 +65,13 @@ const commands: Record<string, Command> = {
 		more: "\nExit codes: 0 served (without a name: nobody waits), 3 not served, 1 the cluster could not be read.\n",
 		run: async (values, runtime) =>
 			(await import("./commands/explain.ts")).explain(values, runtime),
+	},
+	plan: {
+		summary: "Says what an edit of pools or classes would change",
+		flags: planFlags,
+		more: "\nExit codes: 0 no Service is worse off, 3 some are, or the edit has problems, 1 it cannot be said.\n",
+		run: async (values, runtime) =>
+			(await import("./commands/plan.ts")).plan(values, runtime),
 	},
 };
 

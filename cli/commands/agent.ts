@@ -3,9 +3,12 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Agent, startAgent } from "../../operator/agent/agent.ts";
 import { incidentEvents } from "../../operator/agent/incident-events.ts";
 import { agentMetrics } from "../../operator/agent/metrics.ts";
+import { AgentLease } from "../../operator/agent/lease/agent-lease.ts";
 import { startAgentStores } from "../../operator/agent/stores.ts";
+import type { Node } from "../../operator/api/core.ts";
 import { createKubeClient } from "../../operator/cluster/client.ts";
 import { EventRecorder } from "../../operator/cluster/events.ts";
+import { type KubeClient, resources } from "../../operator/cluster/kube.ts";
 import { loadConnection } from "../../operator/cluster/kubeconfig.ts";
 import { FairleadError, isFairleadError } from "../../operator/errors.ts";
 import { ownNamespace } from "../../operator/kernel/namespaces.ts";
@@ -38,22 +41,7 @@ export async function agent(
 		);
 	const registry = new Registry();
 	collectDefaultMetrics({ register: registry });
-	if (flags.rules === "off") {
-		const probes = await startProbeServer({
-			host: flags["metrics-host"],
-			port: flags["metrics-port"],
-			metrics: registry,
-			notReady: () => [],
-		});
-		log.info(
-			{ node, probes: probes.port },
-			"the agent is running; rules are off",
-		);
-		await stopped(runtime);
-		await probes.close();
-		return;
-	}
-	const backend = openRules();
+	const backend = flags.rules === "off" ? undefined : openRules();
 	const connection = await loadConnection(
 		connectionSources(flags, runtime, log),
 	);
@@ -62,6 +50,38 @@ export async function agent(
 		log,
 		userAgent: "fairlead-agent",
 	});
+	const lease = {
+		client,
+		namespace: flags.namespace,
+		instance: `${hostname()}_${Math.floor(random() * 2 ** 32).toString(16)}`,
+	};
+	if (!backend) {
+		const report = new AgentLease({
+			...lease,
+			node,
+			nodeUid: () => nodeUid(client, node),
+			report: () => ({ node, rules: "off" }),
+			clock,
+			random,
+			log,
+		});
+		const probes = await startProbeServer({
+			host: flags["metrics-host"],
+			port: flags["metrics-port"],
+			metrics: registry,
+			notReady: () => (report.trouble === undefined ? [] : [report.trouble]),
+		});
+		report.start();
+		log.info(
+			{ node, server: connection.server.href, probes: probes.port },
+			"the agent is running; rules are off",
+		);
+		await stopped(runtime);
+		report.stop();
+		client.close();
+		await probes.close();
+		return;
+	}
 	const stores = startAgentStores({ client, node, clock, random, log });
 	const events = new EventRecorder({
 		client,
@@ -98,6 +118,7 @@ export async function agent(
 		log,
 		metrics: agentMetrics(registry),
 		tell: incidentEvents(node, stores, events),
+		lease,
 	});
 	log.info(
 		{ node, server: connection.server.href, probes: probes.port },
@@ -111,6 +132,18 @@ export async function agent(
 	await stores.stop();
 	client.close();
 	await probes.close();
+}
+
+async function nodeUid(
+	client: KubeClient,
+	name: string,
+): Promise<string | undefined> {
+	try {
+		return (await client.get<Node>(resources.nodes, { name })).metadata.uid;
+	} catch (error) {
+		if (isFairleadError(error, "KubeNotFound")) return undefined;
+		throw error;
+	}
 }
 
 /** Throws KernelDenied, KernelUnsupported. */

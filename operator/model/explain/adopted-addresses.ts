@@ -3,7 +3,7 @@ import type { AddressPool, AddressReservation } from "../../api/fairlead.ts";
 import { objectKey } from "../../api/meta.ts";
 import type { Claim } from "../addresses/allocation.ts";
 import { Allocator } from "../addresses/allocator.ts";
-import { holdOf, readHeld } from "../addresses/held.ts";
+import { holdOf, readHeld, standingHeld } from "../addresses/held.ts";
 import { parseIp } from "../addresses/ip.ts";
 import type { Labels } from "../addresses/labels.ts";
 import { compilePool } from "../addresses/pool.ts";
@@ -35,9 +35,11 @@ export function adoptAddresses(recorded: Recorded): Allocator {
 	for (const { status } of pools)
 		for (const entry of readHeld(status?.held)) {
 			const address = parseIp(entry.address);
-			const over =
-				entry.reason === "Retained" && Date.parse(entry.until ?? "") <= at;
-			if (address.ok && !over) allocator.hold(address.value, holdOf(entry));
+			// What nodes still announce is taken off the status by the controller once they have stopped.
+			const stands =
+				entry.reason === "Releasing" ||
+				standingHeld([entry], at, []).length > 0;
+			if (address.ok && stands) allocator.hold(address.value, holdOf(entry));
 		}
 	holdReserved(allocator, recorded);
 	return allocator;
