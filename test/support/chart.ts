@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Deployment, Pod } from "../../operator/api/core.ts";
+import type { Pod } from "../../operator/api/core.ts";
 import { containerEnv } from "../../sandbox/kubelet/container-env.ts";
 import { expand } from "../../sandbox/kubelet/expand.ts";
 import type { Cluster, KubectlResult } from "./cluster.ts";
@@ -65,7 +65,7 @@ export class ChartPods {
 		const { server, ca } = this.#cluster;
 		const deployment = JSON.parse(
 			await this.#kubectl("-n", namespace, "get", "deploy", name, "-o", "json"),
-		) as Deployment;
+		) as { spec: { template: { spec: Pod["spec"] } } };
 		const { template } = deployment.spec;
 		const account = template.spec.serviceAccountName ?? "default";
 		const token = await this.#kubectl(
