@@ -115,6 +115,10 @@ export const errors = {
 		retryable: false,
 		help: "Correct the field of the BalancerClass that the message names.",
 	},
+	AgentSuperseded: {
+		retryable: true,
+		help: "Two agents run for one node: end one, or give each the --node of its own machine.",
+	},
 	KernelDenied: {
 		retryable: false,
 		help: "Run it with CAP_NET_ADMIN and CAP_SYS_ADMIN, or where unprivileged user namespaces are allowed.",

@@ -11,6 +11,8 @@ export interface ObjectOf {
 /** Of the sample Service. */
 export const samplePort = 80;
 export const sampleService = { namespace: "default", name: "hello" };
+/** Of Fairlead itself. */
+export const ownNamespace = "fairlead-system";
 /** Of the Service kube-dns: the usual one of 10.96.0.0/16. */
 export const dnsAddress = "10.96.0.10";
 const tokenSecret = { namespace: "kube-system", name: "cloud-token" };
@@ -34,6 +36,14 @@ export function clusterObjects(options: {
 				metadata: tokenSecret,
 				data: { token: Buffer.from(options.token).toString("base64") },
 			} as KubeObject,
+		},
+		{
+			resource: resources.namespaces,
+			object: {
+				apiVersion: "v1",
+				kind: "Namespace",
+				metadata: { name: ownNamespace },
+			},
 		},
 		{
 			resource: resources.balancerClasses,

@@ -26,7 +26,10 @@ export interface MachineOptions {
 	clock: Clock;
 	random: () => number;
 	log: Log;
+	/** Where agents keep their Leases. */
+	namespace: string;
 	/** For the agents of all nodes. */
+	agents: KubeClient;
 	events: EventRecorder;
 	metrics: AgentMetrics;
 }
@@ -73,6 +76,11 @@ export class Machine {
 			log: log.child({ part: "agent", node: name }),
 			metrics: options.metrics,
 			tell: incidentEvents(name, stores, options.events),
+			lease: {
+				client: options.agents,
+				namespace: options.namespace,
+				instance: `sandbox-${name}-${random().toString(36).slice(2)}`,
+			},
 		});
 		let serverId: number;
 		try {

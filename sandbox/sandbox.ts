@@ -19,7 +19,7 @@ import type { Log } from "../operator/log.ts";
 import { type ApiServer, startApiServer } from "./apiserver/start.ts";
 import type { Bundled } from "./bundled.ts";
 import { ClusterContents } from "./cluster-contents.ts";
-import { dnsAddress, samplePort } from "./cluster-objects.ts";
+import { dnsAddress, ownNamespace, samplePort } from "./cluster-objects.ts";
 import { startControllers } from "./controllers/index.ts";
 import { servedAddress } from "./served-address.ts";
 import type { PodAccess } from "./kubelet/pod-access.ts";
@@ -198,8 +198,9 @@ async function start(
 	filled.catch(() => {});
 	const metrics = agentMetrics(new Registry());
 	const kubelets = clientFor("kubelet");
+	const agents = clientFor("fairlead-agent");
 	const events = new EventRecorder({
-		client: clientFor("fairlead-agent"),
+		client: agents,
 		clock,
 		random,
 		log,
@@ -220,6 +221,8 @@ async function start(
 				clock,
 				random,
 				log,
+				namespace: ownNamespace,
+				agents,
 				events,
 				metrics,
 			}),
@@ -253,6 +256,7 @@ async function start(
 		log: log.child({ part: "controller" }),
 		metrics: new Registry(),
 		identity: "sandbox",
+		namespace: ownNamespace,
 		leaseNamespace: undefined,
 		clusterId: undefined,
 		workers: 8,

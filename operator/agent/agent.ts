@@ -9,6 +9,11 @@ import {
 import type { ListenOn } from "./health-check/listen-on.ts";
 import { isHealthy, startNodeHealth } from "./health-check/node-health.ts";
 import { ServiceHealth } from "./health-check/service-health.ts";
+import {
+	NodeReport,
+	type NodePortFactsSource,
+	type NodeReportOptions,
+} from "./lease/node-report.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import type { AgentIncident } from "./rules/incidents.ts";
 import { RulesLoop, type rulesLoopDefaults } from "./rules/rules-loop.ts";
@@ -36,6 +41,10 @@ export interface AgentOptions {
 	metrics: AgentMetrics;
 	/** For events: each incident once when it begins. */
 	tell?: (incident: AgentIncident) => void;
+	/** How the node's Lease is kept; absent: nobody hears of this agent. */
+	lease?: Pick<NodeReportOptions, "client" | "namespace" | "instance">;
+	/** For the report. */
+	nodePortFacts?: NodePortFactsSource;
 	tuning?: Partial<typeof rulesLoopDefaults>;
 }
 
@@ -91,9 +100,24 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 		onSynced: () => {
 			lastUpdated = clock.now();
 			checks?.sync(loop.healthChecks);
+			report?.synced();
 		},
 		...(options.tuning ? { tuning: options.tuning } : {}),
 	});
+	const report =
+		options.lease &&
+		new NodeReport({
+			...options.lease,
+			node,
+			stores,
+			rules: "full",
+			rulesAt: () => loop.watermark,
+			refused: () => loop.refused,
+			...(options.nodePortFacts && { nodePortFacts: options.nodePortFacts }),
+			clock,
+			random: options.random,
+			log,
+		});
 	const server =
 		listen && options.healthz
 			? await startNodeHealth({
@@ -112,6 +136,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 		withoutLocalEndpoints: () => withoutLocalEndpoints(loop.program),
 	});
 	loop.start();
+	report?.start();
 	return {
 		node,
 		synced: loop.synced,
@@ -129,6 +154,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 			return [
 				...stores.problems(),
 				...(trouble === undefined ? [] : [trouble]),
+				...(report?.trouble === undefined ? [] : [report.trouble]),
 				...(nameless
 					? [`there is no Node ${node}: NodePorts are not served here`]
 					: []),
@@ -136,6 +162,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 		},
 		stop() {
 			loop.stop();
+			report?.stop();
 			checks?.close();
 			unwatch();
 			server?.close();
