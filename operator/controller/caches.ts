@@ -22,6 +22,8 @@ import type { Log } from "../log.ts";
 import { holdingOf } from "../model/holding.ts";
 import { nodePortsOf } from "../model/nodeports/overview.ts";
 import { isPlaceholder } from "../model/nodeports/placeholders.ts";
+import { shareService } from "./share-service.ts";
+import { SharedValues } from "./shared-values.ts";
 import {
 	hasReadyEndpoint,
 	serviceOf,
@@ -55,18 +57,23 @@ export class Caches {
 	readonly reservations: Store<AddressReservation>;
 	/** Empty where the kind is not installed. */
 	readonly nodePortPools: Store<NodePortPool>;
-	/** The agents'. */
-	readonly agentLeases: Store<Lease>;
 	/** Empty where the kind is not installed. */
 	readonly policies: Store<ExternalIPPolicy>;
 	/** Empty where the API server has no such kind (before 1.33). */
 	readonly serviceCIDRs: Store<ServiceCIDR>;
+	/** The agents'. */
+	readonly agentLeases: Store<Lease>;
 	readonly #reflectors = new Map<string, Reflector<KubeObject>>();
 	readonly #options: CachesOptions;
+	/** Thousands of Services keep the text of the same class: one copy does. */
+	readonly #configs = new WeakMap<BalancerClass, string>();
 
 	constructor(options: CachesOptions) {
 		this.#options = options;
-		this.services = this.#cache(resources.services, trimService);
+		const shared = new SharedValues();
+		this.services = this.#cache<Service>(resources.services, (service) =>
+			shareService(trimService(service), shared),
+		);
 		this.nodes = this.#cache(resources.nodes, trimNode);
 		this.slices = this.#cache(resources.endpointSlices, trimSlice);
 		this.namespaces = this.#cache(resources.namespaces, trimLabels);
@@ -82,12 +89,6 @@ export class Caches {
 			trimManaged,
 			"Optional",
 		);
-		this.agentLeases = this.#cache<Lease>(
-			resources.leases,
-			trimLease,
-			"Required",
-			this.#agentLeases(),
-		);
 		this.policies = this.#cache(
 			resources.externalIPPolicies,
 			trimManaged,
@@ -97,6 +98,12 @@ export class Caches {
 			resources.serviceCIDRs,
 			trimServiceCIDR,
 			"Optional",
+		);
+		this.agentLeases = this.#cache<Lease>(
+			resources.leases,
+			trimLease,
+			"Required",
+			this.#agentLeases(),
 		);
 		this.slices.addIndex("service", (slice) => {
 			const service = serviceOf(slice);
@@ -145,6 +152,12 @@ export class Caches {
 			.map((health) => health.reason);
 	}
 
+	/** Whether the API server knows the kind of externalIPPolicies. */
+	get knowsPolicies(): boolean {
+		const { plural } = resources.externalIPPolicies;
+		return this.#reflectors.get(plural)?.absent === false;
+	}
+
 	/** The agents' Leases as they stand at the API server. */
 	async askForAgentLeases(): Promise<Lease[]> {
 		const { items } = await this.#options.client.list<Lease>(
@@ -154,16 +167,16 @@ export class Caches {
 		return items;
 	}
 
-	/** Whether the API server knows the kind of externalIPPolicies. */
-	get knowsPolicies(): boolean {
-		const { plural } = resources.externalIPPolicies;
-		return this.#reflectors.get(plural)?.absent === false;
-	}
-
 	/** The spec of a BalancerClass as text; undefined when there is no such class. */
 	configOf(className: string): string | undefined {
 		const found = this.classes.get(className);
-		return found && JSON.stringify(found.spec);
+		if (!found) return undefined;
+		let config = this.#configs.get(found);
+		if (config === undefined) {
+			config = JSON.stringify(found.spec);
+			this.#configs.set(found, config);
+		}
+		return config;
 	}
 
 	hasReadyEndpoints(serviceKey: string): boolean {
