@@ -42,6 +42,17 @@ describe("the probe server", () => {
 		expect((await get("/metrics")).text).toContain("turns_total 1");
 	});
 
+	it("says what it has not, and takes nothing but GET and HEAD", async () => {
+		expect(await get("/toString")).toEqual({
+			status: 404,
+			text: "there is no /toString\n",
+		});
+		const url = `http://127.0.0.1:${server.port}/livez`;
+		expect((await fetch(url, { method: "POST" })).status).toBe(405);
+		const head = await fetch(url, { method: "HEAD" });
+		expect([head.status, await head.text()]).toEqual([200, ""]);
+	});
+
 	it("names the address when the port is taken", async () => {
 		await expect(
 			startProbeServer({

@@ -1,5 +1,4 @@
 import { createServer } from "node:http";
-import express from "express";
 import type { Registry } from "prom-client";
 import { listen } from "./listen.ts";
 
@@ -26,23 +25,42 @@ export interface ProbeServer {
 export async function startProbeServer(
 	options: ProbeServerOptions,
 ): Promise<ProbeServer> {
-	const app = express().disable("x-powered-by");
-	app.get("/livez", (_request, response) => {
-		response.type("text/plain").send("ok\n");
+	const pages: Record<string, () => Promise<Page> | Page> = {
+		"/livez": () => plain(200, "ok\n"),
+		"/readyz": () => {
+			const reasons = options.notReady();
+			return reasons.length === 0
+				? plain(200, "ok\n")
+				: plain(503, `${reasons.join("\n")}\n`);
+		},
+		"/metrics": async () => ({
+			status: 200,
+			type: options.metrics.contentType,
+			body: await options.metrics.metrics(),
+		}),
+	};
+	// Three pages need no framework, which would be a tenth of the memory of a role that has no other HTTP to serve.
+	const answer = async (method: string, path: string): Promise<Page> => {
+		const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
+		if (!page) return plain(404, `there is no ${path}\n`);
+		if (method !== "GET" && method !== "HEAD")
+			return plain(405, `${path} takes GET only\n`);
+		try {
+			return await page();
+		} catch (error) {
+			return plain(500, `${(error as Error).message}\n`);
+		}
+	};
+	// Three pages need no framework, which would be a tenth of the memory of a role that has no other HTTP to serve.
+	const server = createServer((request, response) => {
+		const { method = "GET", url = "" } = request;
+		void answer(method, url.split("?")[0] ?? "").then(
+			({ status, type, body }) => {
+				response.writeHead(status, { "content-type": type });
+				response.end(method === "HEAD" ? undefined : body);
+			},
+		);
 	});
-	app.get("/readyz", (_request, response) => {
-		const reasons = options.notReady();
-		response
-			.status(reasons.length === 0 ? 200 : 503)
-			.type("text/plain")
-			.send(reasons.length === 0 ? "ok\n" : `${reasons.join("\n")}\n`);
-	});
-	app.get("/metrics", async (_request, response) => {
-		response
-			.type(options.metrics.contentType)
-			.send(await options.metrics.metrics());
-	});
-	const server = createServer(app);
 	const port = await listen(server, options.host, options.port);
 	return {
 		port,
@@ -52,4 +70,14 @@ export async function startProbeServer(
 				server.closeAllConnections();
 			}),
 	};
+}
+
+interface Page {
+	status: number;
+	type: string;
+	body: string;
+}
+
+function plain(status: number, body: string): Page {
+	return { status, type: "text/plain; charset=utf-8", body };
 }
