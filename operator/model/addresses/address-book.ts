@@ -32,7 +32,7 @@ export interface Holder {
 
 export interface Holding {
 	entry: Entry;
-	/** The pool it was assigned from, which later edits of pools do not change. */
+	/** The pool it is recorded under: the one it was assigned from, or the last that had it before the present pools. */
 	pool: string;
 }
 

@@ -117,6 +117,10 @@ export class Allocator {
 	/** Puts other pools in place of all there are. Every holder keeps its addresses. */
 	setPools(pools: readonly Pool[]): Effects & { changed: PoolChange[] } {
 		const before = this.#standings();
+		// As the records on the Services say by now, so that a restart between two edits changes nothing.
+		for (const holder of this.#holders.values())
+			for (const holding of holder.holdings)
+				holding.pool = this.#poolOf(holder, holding);
 		this.#book.setPools(pools);
 		const changed: PoolChange[] = [];
 		for (const [holding, { uid, pool, notice }] of this.#standings()) {

@@ -104,3 +104,21 @@ test("a Service that asks for another pool than it has moves there when it can",
 		"10.1.0.0 of q",
 	]);
 });
+
+test("an address that changed its pool and then lost it is recorded under the last that had it, with a restart between or without", () => {
+	const edits = [
+		[pool("p", "10.0.0.0/24"), pool("o", "10.0.0.0/28")],
+		[pool("p", "10.0.1.0/24")],
+	];
+	const going = holders([pool("p", "10.0.0.0/24")], service("a"));
+	for (const pools of edits) {
+		const restarted = new Allocator(going.pools());
+		restarted.adopt([
+			{ request: service("a"), addresses: going.addressesOf("a") },
+		]);
+		restarted.setPools(pools);
+		going.setPools(pools);
+		expect(restarted.snapshot()).toEqual(going.snapshot());
+	}
+	expect(going.addressesOf("a")).toMatchObject([{ pool: "o" }]);
+});
