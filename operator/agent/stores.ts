@@ -1,11 +1,18 @@
 import type { EndpointSlice, Node, Service } from "../api/core.ts";
+import type { ExternalIPPolicy } from "../api/fairlead.ts";
 import type { KubeObject } from "../api/meta.ts";
 import type { Clock } from "../clock.ts";
 import { Store } from "../cluster/index.ts";
 import { type KubeClient, type Resource, resources } from "../cluster/kube.ts";
 import { Reflector } from "../cluster/reflector.ts";
 import type { Log } from "../log.ts";
-import { trimNode, trimService, trimSlice } from "./trim.ts";
+import {
+	trimNamespace,
+	trimNode,
+	trimPolicy,
+	trimService,
+	trimSlice,
+} from "./trim.ts";
 
 /** What agents read. Whoever feeds the caches, several agents may share them; nobody changes the objects in them. */
 export interface AgentStores {
@@ -13,6 +20,11 @@ export interface AgentStores {
 	readonly endpointSlices: Store<EndpointSlice>;
 	/** This node, and others or not. */
 	readonly nodes: Store<Node>;
+	/** What external IPs are checked against; absent: they are not. */
+	readonly externalIPs?: {
+		readonly policies: Store<ExternalIPPolicy>;
+		readonly namespaces: Store<KubeObject>;
+	};
 	/** Resolves when each has been complete once. */
 	readonly synced: Promise<unknown>;
 	/** One line for each kind that cannot be kept true at present. */
@@ -41,7 +53,12 @@ export function startAgentStores(
 	const cache = <T extends KubeObject>(
 		resource: Resource,
 		trim: (object: T) => T,
-		selector: { labelSelector?: string; fieldSelector?: string },
+		selector: {
+			labelSelector?: string;
+			fieldSelector?: string;
+			/** The cluster may do without the kind. */
+			optional?: boolean;
+		},
 	): Store<T> => {
 		const store = new Store<T>({
 			clock,
@@ -71,6 +88,14 @@ export function startAgentStores(
 		nodes: cache<Node>(resources.nodes, trimNode, {
 			fieldSelector: `metadata.name=${node}`,
 		}),
+		externalIPs: {
+			policies: cache<ExternalIPPolicy>(
+				resources.externalIPPolicies,
+				trimPolicy,
+				{ optional: true },
+			),
+			namespaces: cache<KubeObject>(resources.namespaces, trimNamespace, {}),
+		},
 	};
 	for (const reflector of reflectors) reflector.start();
 	return {

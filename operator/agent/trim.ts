@@ -1,5 +1,6 @@
 import type { EndpointSlice, Node, Service } from "../api/core.ts";
-import type { ObjectMeta } from "../api/meta.ts";
+import type { ExternalIPPolicy } from "../api/fairlead.ts";
+import type { KubeObject, ObjectMeta } from "../api/meta.ts";
 import { annotations as ours } from "../api/names.ts";
 import { triggerTimeAnnotation } from "./rules/programming-latency.ts";
 
@@ -16,7 +17,11 @@ export function trimService(service: Service): Service {
 	const { selector: _, ...rest } = spec;
 	const ingress = status?.loadBalancer?.ingress;
 	return {
-		metadata: identity(metadata, [ours.assigned, sourceRanges]),
+		metadata: identity(metadata, [
+			ours.assigned,
+			ours.assignedExternalIPs,
+			sourceRanges,
+		]),
 		spec: rest,
 		...(ingress ? { status: { loadBalancer: { ingress } } } : {}),
 	};
@@ -49,6 +54,19 @@ export function trimNode(node: Node): Node {
 		};
 	if (status?.addresses) trimmed.status = { addresses: status.addresses };
 	return trimmed;
+}
+
+/** A Namespace: its labels are what it is granted external IPs by. */
+export function trimNamespace({ metadata }: KubeObject): KubeObject {
+	return { metadata: identity(metadata, []) };
+}
+
+/** An ExternalIPPolicy. */
+export function trimPolicy({
+	metadata,
+	spec,
+}: ExternalIPPolicy): ExternalIPPolicy {
+	return { metadata: identity(metadata, []), spec };
 }
 
 function identity(metadata: ObjectMeta, kept: readonly string[]): ObjectMeta {

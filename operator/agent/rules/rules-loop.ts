@@ -10,6 +10,7 @@ import { isEmpty } from "../../model/rules/program-change.ts";
 import { type NodeSettings, rulesNode } from "../../model/rules/rules-node.ts";
 import type { AgentMetrics } from "../metrics.ts";
 import type { AgentStores } from "../stores.ts";
+import { followPolicy } from "./external-ip-policy.ts";
 import { type AgentIncident, Incidents } from "./incidents.ts";
 import { ProgrammingLatency } from "./programming-latency.ts";
 import { RulesWriter } from "./rules-writer.ts";
@@ -170,8 +171,13 @@ export class RulesLoop {
 
 	#begin(): void {
 		if (this.#stopped) return;
-		const { services, endpointSlices, nodes } = this.#options.stores;
+		const { services, endpointSlices, nodes, externalIPs } =
+			this.#options.stores;
 		const { metrics } = this.#options;
+		if (externalIPs)
+			this.#unsubscribe.push(
+				followPolicy(externalIPs, this.#compiler, () => this.#queue()),
+			);
 		const follow = <T extends Service | EndpointSlice | Node>(
 			store: Store<T>,
 			take: (change: Change<T>) => void,

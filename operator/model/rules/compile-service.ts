@@ -16,7 +16,7 @@ import {
 	type HeldAddress,
 } from "./program.ts";
 import { familyOf, type RulesNode } from "./rules-node.ts";
-import { serviceAddresses } from "./service-addresses.ts";
+import { type ExternalIPJudge, serviceAddresses } from "./service-addresses.ts";
 import {
 	endpointsKey,
 	isForeign,
@@ -58,13 +58,14 @@ export function compileService(
 	service: Service,
 	slices: Iterable<EndpointSlice>,
 	node: RulesNode,
+	judge?: ExternalIPJudge,
 ): CompiledService | undefined {
 	const { metadata, spec } = service;
 	if (spec.type === "ExternalName" || isForeign(metadata.labels))
 		return undefined;
 	if (spec.clusterIP === "None" || spec.clusterIPs?.[0] === "None")
 		return undefined;
-	const addresses = serviceAddresses(service);
+	const addresses = serviceAddresses(service, judge);
 	if (addresses.clusterIPs.length === 0) return undefined;
 	const sources = canonicalSourceRanges(spec, metadata.annotations);
 	const endpoints = serviceEndpoints(slices, node.name);

@@ -9,11 +9,14 @@ import {
 	type Program,
 } from "./program.ts";
 import type { RulesNode } from "./rules-node.ts";
+import type { ExternalIPJudge } from "./service-addresses.ts";
 
 export interface RulesWorld {
 	services: Iterable<Service>;
 	slices: Iterable<EndpointSlice>;
 	node: RulesNode;
+	/** Absent: external IPs are not restricted. */
+	judge?: ExternalIPJudge;
 }
 
 export interface Compiled {
@@ -25,7 +28,12 @@ export interface Compiled {
 }
 
 /** The program of one node, from nothing. `RulesCompiler` comes to the same by steps. */
-export function compile({ services, slices, node }: RulesWorld): Compiled {
+export function compile({
+	services,
+	slices,
+	node,
+	judge,
+}: RulesWorld): Compiled {
 	const byService = new Map<string, EndpointSlice[]>();
 	for (const slice of slices) {
 		const key = serviceOfSlice(slice);
@@ -44,7 +52,12 @@ export function compile({ services, slices, node }: RulesWorld): Compiled {
 	};
 	for (const service of services) {
 		const key = objectKey(service);
-		const compiled = compileService(service, byService.get(key) ?? [], node);
+		const compiled = compileService(
+			service,
+			byService.get(key) ?? [],
+			node,
+			judge,
+		);
 		if (!compiled) continue;
 		complain(key, compiled.problems);
 		if (compiled.healthCheck) healthChecks.set(key, compiled.healthCheck);

@@ -22,6 +22,7 @@ import {
 	settingsOf,
 } from "./program-change.ts";
 import { type RulesNode, sameForServices } from "./rules-node.ts";
+import { type ExternalIPJudge, hasExternalIPs } from "./service-addresses.ts";
 
 /**
  * Keeps one node's program true to Services and EndpointSlices: takes changes as they come and compiles, when asked, only
@@ -30,6 +31,7 @@ import { type RulesNode, sameForServices } from "./rules-node.ts";
  */
 export class RulesCompiler {
 	#node: RulesNode;
+	#judge: ExternalIPJudge | undefined;
 	readonly #services = new Map<string, Service>();
 	/** By Service, then by slice. */
 	readonly #slices = new Map<string, Map<string, EndpointSlice>>();
@@ -42,6 +44,8 @@ export class RulesCompiler {
 	readonly #healthChecks = new Map<string, HealthCheck>();
 	readonly #failed = new Map<string, string>();
 	readonly #touched = new Set<string>();
+	/** Services with external IPs. */
+	readonly #external = new Set<string>();
 	readonly #frontends = new Map<string, Frontend>();
 	readonly #held = new Map<string, HeldAddress>();
 	#settings: Pick<Program, "podCidrs" | "masqueradeAll">;
@@ -69,10 +73,13 @@ export class RulesCompiler {
 		const key = objectKey(service);
 		this.#services.set(key, service);
 		this.#touched.add(key);
+		if (hasExternalIPs(service)) this.#external.add(key);
+		else this.#external.delete(key);
 	}
 
 	removeService(key: string): void {
 		if (this.#services.delete(key)) this.#touched.add(key);
+		this.#external.delete(key);
 	}
 
 	setSlice(slice: EndpointSlice): void {
@@ -104,6 +111,19 @@ export class RulesCompiler {
 		this.#node = node;
 		if (!touchesAll) return;
 		for (const key of this.#services.keys()) this.#touched.add(key);
+	}
+
+	/** Who may have which external IP; undefined: everybody any. Costs a compilation of the Services that have some. */
+	setJudge(judge: ExternalIPJudge | undefined): void {
+		this.#judge = judge;
+		for (const key of this.#external) this.#touched.add(key);
+	}
+
+	/** The labels of a namespace changed, and with them what its Services are granted. */
+	touchNamespace(name: string): void {
+		if (!this.#judge) return;
+		for (const key of this.#external)
+			if (key.startsWith(`${name}/`)) this.#touched.add(key);
 	}
 
 	/**
@@ -170,7 +190,7 @@ export class RulesCompiler {
 		const service = this.#services.get(key);
 		if (!service) return undefined;
 		const slices = this.#slices.get(key)?.values() ?? [];
-		return compileService(service, slices, this.#node);
+		return compileService(service, slices, this.#node, this.#judge);
 	}
 
 	#replace(

@@ -1,6 +1,8 @@
 import type { Service } from "../../api/core.ts";
 import { type IpAddress, formatIp, parseIp } from "../addresses/ip.ts";
 import { assignmentOf } from "../assignment.ts";
+import type { Grant } from "../external-ips/grants.ts";
+import { externalIPRecordOf } from "../external-ips/record.ts";
 import type { HeldAddress } from "./program.ts";
 
 /** The addresses of one Service, canonical; beside NodePorts, which are the node's. */
@@ -14,12 +16,20 @@ export interface ServiceAddresses {
 	problems: string[];
 }
 
+/** What an ExternalIPPolicy says of an external IP of a Service. */
+export type ExternalIPJudge = (service: Service, address: IpAddress) => Grant;
+
 /**
  * Ingress addresses are those of status with ipMode VIP: behind a Proxy, packets have the node's address. Before the
  * controller writes status it records what it assigned (DESIGN section 5); such a record counts too if the address came from a
  * pool, since then nobody but the nodes carries it. What a cloud assigned waits for the ipMode in status.
+ * External IPs that Fairlead assigned count by their record, for the API server may keep no spec.externalIPs (KEP-5707);
+ * those that `judge` does not grant are left out. Without one everything is carried, as kube-proxy does.
  */
-export function serviceAddresses(service: Service): ServiceAddresses {
+export function serviceAddresses(
+	service: Service,
+	judge?: ExternalIPJudge,
+): ServiceAddresses {
 	const { spec } = service;
 	const problems: string[] = [];
 	const read = (texts: readonly string[], field: string): IpAddress[] => {
@@ -57,14 +67,41 @@ export function serviceAddresses(service: Service): ServiceAddresses {
 		[...vips.flatMap((each) => each.ip ?? []), ...assigned.map(formatIp)],
 		"status.loadBalancer.ingress",
 	);
+	const granted = (each: IpAddress): boolean => {
+		const grant = judge?.(service, each).kind ?? "Granted";
+		if (grant !== "Granted")
+			problems.push(
+				`spec.externalIPs: ${formatIp(each)} is ${grant === "Denied" ? "one of the cluster's own addresses" : "granted by no AddressPool"}; it is left out`,
+			);
+		return grant === "Granted";
+	};
+	const recorded = read(
+		externalIPRecordOf(service)?.addresses ?? [],
+		"annotation fairlead.dev/assigned-external-ips",
+	).map(formatIp);
+	const externalIPs = read(
+		[...(spec.externalIPs ?? []), ...recorded],
+		"spec.externalIPs",
+	).filter(granted);
 	return {
 		clusterIPs,
 		ingress,
-		externalIPs: read(spec.externalIPs ?? [], "spec.externalIPs"),
+		externalIPs,
 		held: [
 			...clusterIPs.map((each) => ({ address: formatIp(each), echo: false })),
 			...assigned.map((each) => ({ address: formatIp(each), echo: true })),
+			...externalIPs
+				.map(formatIp)
+				.filter((address) => recorded.includes(address))
+				.map((address) => ({ address, echo: true })),
 		],
 		problems,
 	};
+}
+
+export function hasExternalIPs(service: Service): boolean {
+	return (
+		(service.spec.externalIPs?.length ?? 0) > 0 ||
+		externalIPRecordOf(service) !== undefined
+	);
 }
