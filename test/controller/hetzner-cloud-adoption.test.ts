@@ -82,9 +82,6 @@ describe("a balancer that hcloud-ccm made for a Service", () => {
 			cloud
 				.on("POST", `${actions}/${command}`, body)
 				.reply(201, { action: action(1, command, "success") });
-		cloud
-			.on("PUT", "/v1/load_balancers/7")
-			.reply(200, { load_balancer: { ...balancer, ...taken } });
 		const observed = await ensure("Take");
 		expect(observed).toMatchObject({ id: "7", addresses: ["203.0.113.7"] });
 	});

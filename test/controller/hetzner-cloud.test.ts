@@ -562,17 +562,40 @@ describe("a balancer that is there", () => {
 			201,
 			{ action: action(2, "delete_service", "success") },
 		);
-		const listed = { ...labels, "fairlead.dev/owns-0": "s41_s42" };
-		on("PUT", path, { name: identity.name, labels: listed }).reply(200, {
-			load_balancer: { ...balancer, labels: listed, services: [] },
-		});
-		const seen = await provider.ensure(
-			{ ...desired, sourceRanges: ["10.0.0.0/8"] },
-			signal,
-		);
+		const restricted = { ...desired, sourceRanges: ["10.0.0.0/8"] };
+		const seen = await provider.ensure(restricted, signal);
 		expect(seen.ports).toMatchObject([
 			{ port: 80, state: "Refused", reason: "UnsupportedSourceRanges" },
 		]);
+	});
+
+	it("loses a listener that a call of a deposed leader adds late, and after five minutes the port is anybody's", async () => {
+		await started();
+		const path = "/v1/load_balancers/7";
+		const without = { ...desired, listeners: [] };
+		const bare = { ...balancer, services: [] };
+		const gone = () =>
+			on("POST", `${path}/actions/delete_service`, {
+				listen_port: 80,
+			}).reply(201, { action: action(2, "delete_service", "success") });
+		const audit = async (now: object) => {
+			on("GET", listPath).reply(200, balancers(now));
+			await provider.list("c1", signal);
+			await provider.ensure(without, signal);
+		};
+		gone();
+		await provider.ensure(without, signal);
+		await provider.ensure(without, signal);
+		clock.pause(4 * 60_000);
+		gone();
+		await audit(balancer);
+		clock.pause(60_000);
+		const listed = { ...labels, "fairlead.dev/owns-0": "s41_s42" };
+		on("PUT", path, { name: identity.name, labels: listed }).reply(200, {
+			load_balancer: { ...bare, labels: listed },
+		});
+		await audit(bare);
+		await audit({ ...balancer, labels: listed });
 	});
 
 	it("waits without an error while the cloud has it locked", async () => {

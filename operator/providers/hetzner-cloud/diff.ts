@@ -55,14 +55,16 @@ export interface Difference {
  *
  * Order: the list of our parts grows before a part is added; listeners go before others come, since a balancer type
  * allows only so many; targets come before others go, so that there is always one to serve; a listener's entry leaves
- * the list after the listener, lest a port somebody opens later is taken for ours. A target's entry is left until the
- * next write, since every node that leaves would cost one more call per balancer.
+ * the list some time after the listener, lest a port somebody opens later is taken for ours. A target's entry is left
+ * until the next write, since every node that leaves would cost one more call per balancer. `lingering` are entries that
+ * stay although nobody wants the part any more: a call that adds it may still be on its way.
  */
 export function diff(
 	observed: CloudBalancer,
 	wanted: WantedBalancer,
 	remembered: ReadonlySet<PartKey>,
 	batch = false,
+	lingering: ReadonlySet<PartKey> = new Set(),
 ): Difference {
 	const listed = ownedParts(observed.labels);
 	const ours = new Set([...listed, ...remembered]);
@@ -88,12 +90,15 @@ export function diff(
 		}),
 	};
 	const calls: Change[] = [];
+	const after = new Set([...keep, ...lingering]);
 	const during = new Set([
-		...keep,
+		...after,
 		...leaving.services.map(serviceKey),
 		...keysOf(leaving.targets),
 	]);
-	const unlisted = [...during].some((key) => !listed.has(key));
+	const unlisted = [...during].some(
+		(key) => !listed.has(key) && !lingering.has(key),
+	);
 	const drifted =
 		observed.name !== wanted.name ||
 		Object.entries(wanted.labels).some(
@@ -132,8 +137,8 @@ export function diff(
 		calls.push({ do: "add_targets", targets });
 	for (const targets of portions(leaving.targets, batch))
 		calls.push({ do: "remove_targets", targets });
-	if ([...listing].some((key) => isListener(key) && !keep.has(key)))
-		calls.push(relabel(keep));
+	if ([...listing].some((key) => isListener(key) && !after.has(key)))
+		calls.push(relabel(after));
 	return { calls, taken };
 }
 

@@ -19,6 +19,8 @@ export interface Known {
 	balancer: CloudBalancer;
 	/** Parts this process knows to be ours. */
 	ours: Set<PartKey>;
+	/** Parts of ours that are no longer wanted, since when (monotonic milliseconds). */
+	unwanted: Map<PartKey, number>;
 	/** It has to be read again before anything is decided. */
 	stale: boolean;
 	/** Monotonic time at which the cloud last said how it is. */
@@ -220,6 +222,7 @@ export function createInventory(
 		const entry: Known = {
 			balancer: now,
 			ours,
+			unwanted: new Map(),
 			stale: false,
 			readAt: Number.NEGATIVE_INFINITY,
 			unsure: true,

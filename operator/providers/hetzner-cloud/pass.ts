@@ -46,6 +46,12 @@ export interface Passes {
 /** How long a part the cloud refused is not asked for again, unless something changes. */
 const refusalMs = 5 * 60_000;
 
+/**
+ * How late a call may land that another process, paused since or dead, had on its way when it led: it adds a part that is
+ * then known for ours, and goes again. Longer than any connection keeps what was sent.
+ */
+const lateMs = 5 * 60_000;
+
 /** What concerns the one part a call is about, not the token, the cloud or the way there. */
 const aboutOnePart: ErrorCode[] = [
 	"CloudRefused",
@@ -123,6 +129,23 @@ export function createPasses(
 		};
 	}
 
+	/** Entries in the list of our parts that are kept for the sake of calls that may land late. */
+	function lingering(known: Known, wanted: WantedBalancer): Set<PartKey> {
+		const { unwanted, ours } = known;
+		const now = clock.monotonic();
+		const keep = new Set([
+			...wanted.services.map(serviceKey),
+			...wanted.targets.map((each) => targetKey(each) as PartKey),
+		]);
+		const gone = [...ours].filter((key) => !keep.has(key));
+		for (const key of unwanted.keys())
+			if (!gone.includes(key)) unwanted.delete(key);
+		for (const key of gone) if (!unwanted.has(key)) unwanted.set(key, now);
+		return new Set(
+			gone.filter((key) => now - (unwanted.get(key) ?? now) < lateMs),
+		);
+	}
+
 	async function send(
 		uid: string,
 		known: Known,
@@ -175,11 +198,13 @@ export function createPasses(
 				...(waitingFor === undefined ? {} : { waitingFor }),
 			});
 			for (;;) {
+				const now = possible(known, wanted);
 				const { calls, taken } = diff(
 					known.balancer,
-					possible(known, wanted),
+					now,
 					known.ours,
 					batch,
+					lingering(known, now),
 				);
 				// The cloud locks a balancer while it works on it; see its error `locked`.
 				const [running] = actions.running(known.balancer.id);
