@@ -143,10 +143,8 @@ export class AgentLease {
 				this.#say((error as Error).message);
 			} else {
 				this.#failures++;
-				// Somebody else changed it: nobody is in trouble, and the next write reads it first.
-				const conflict = isFairleadError(error, "KubeConflict");
-				if (!conflict || this.#failures > 3)
-					this.#say((error as Error).message);
+				// A conflict, a Node or a namespace that is just being made: the next write may get through.
+				if (this.#failures >= 3) this.#say((error as Error).message);
 				const asked = isFairleadError(error) ? error.retryAfterMs : undefined;
 				const backoff = { baseMs: retryBaseMs, capMs: retryCapMs };
 				nextMs = asked ?? backoffMs(backoff, this.#failures, random);
