@@ -12,7 +12,7 @@ export interface NaiveHold {
 
 interface Service {
 	request: AddressRequest;
-	/** By family; the pool is the one it was assigned from. */
+	/** By family; the pool is the one it is recorded under. */
 	has: Partial<Record<IPFamily, { ip: string; pool: string }>>;
 	waits: boolean;
 }
@@ -29,6 +29,10 @@ export class NaiveAllocator {
 
 	/** UIDs of waiting Services that were served. */
 	setPools(pools: AddressPool[]): string[] {
+		for (const { request, has } of this.#services.values())
+			for (const mine of Object.values(has))
+				if (request.requestedPool !== mine.pool)
+					mine.pool = this.#ownerOf(mine.ip)?.metadata.name ?? mine.pool;
 		this.#read.clear();
 		this.#pools = [...pools].sort(
 			(a, b) =>
