@@ -4,7 +4,6 @@ import type { AddressView, Hold } from "../model/addresses/address-book.ts";
 import { addressingOf } from "../model/addresses/addressing.ts";
 import type { Allocation, Effects } from "../model/addresses/allocation.ts";
 import { Allocator } from "../model/addresses/allocator.ts";
-import { canonicalSourceRanges } from "../model/addresses/cidr.ts";
 import { formatIp, type IpAddress } from "../model/addresses/ip.ts";
 import { arrangePools, compilePool } from "../model/addresses/pool.ts";
 import type { PoolFacts } from "../model/addresses/pool-status.ts";
@@ -177,21 +176,6 @@ export class Addresses {
 			namespaceLabels: {},
 		});
 		return result.ok ? result.request.requestedAddresses.map(formatIp) : [];
-	}
-
-	/** Canonical CIDRs of both families; empty: everybody. */
-	sourceRanges(service: Service): string[] {
-		const { IPv4, IPv6 } = canonicalSourceRanges(
-			service.spec,
-			service.metadata.annotations,
-		);
-		if (IPv4.open && IPv6.open) return [];
-		const cidrs = [
-			...(IPv4.open ? ["0.0.0.0/0"] : IPv4.cidrs),
-			...(IPv6.open ? ["::/0"] : IPv6.cidrs),
-		];
-		// Ranges were given and none can be read: no client has this address, so nobody comes in.
-		return cidrs.length > 0 ? cidrs : ["255.255.255.255/32"];
 	}
 
 	/** The Service needs no address of ours any more. */

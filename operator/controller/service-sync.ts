@@ -8,6 +8,7 @@ import { FairleadError, isFairleadError } from "../errors.ts";
 import { assignmentOf } from "../model/assignment.ts";
 import type { Target } from "../model/balancer/balancer.ts";
 import { desiredBalancer } from "../model/balancer/desired.ts";
+import { balancerSourceRanges } from "../model/balancer/source-ranges.ts";
 import { staticBalancer } from "../model/balancer/static-balancer.ts";
 import { balancerIdentity } from "../model/balancer/identity.ts";
 import { type Intent, intentOf } from "../model/intent.ts";
@@ -178,7 +179,7 @@ export class ServiceSync {
 					addressing.kind === "Pools"
 						? addressing.assignment.addresses
 						: addresses.requested(service),
-				sourceRanges: addresses.sourceRanges(service),
+				sourceRanges: balancerSourceRanges(service),
 			}),
 		};
 		return world;
