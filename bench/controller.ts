@@ -5,6 +5,7 @@ import {
 	resources,
 } from "../operator/cluster/kube.ts";
 import { allocatorFigures } from "./controller/allocator.ts";
+import { cloudFigures } from "./controller/cloud.ts";
 import {
 	benchService,
 	className,
@@ -30,6 +31,8 @@ export async function bench({
 	const small = await coldStart(count, quick ? 50 : 500, progress);
 	const large = await coldStart(2 * count, 0, progress);
 	const { fillMs, failUs } = allocatorFigures();
+	const balancers = quick ? 100 : 1_000;
+	const cloud = await cloudFigures(balancers, progress);
 	return {
 		figures: {
 			cold_5000_s: small.coldSeconds,
@@ -42,11 +45,21 @@ export async function bench({
 			events_dropped: small.eventsDropped,
 			one_p50_ms: small.oneP50,
 			one_p99_ms: small.oneP99,
+			one_create_p50_ms: small.createP50,
+			one_after_create_p50_ms: small.afterCreateP50,
 			restart_writes: small.restartWrites,
 			alloc_fill_65536_ms: fillMs,
 			alloc_fail_full_us: failUs,
+			cloud_1000_s: cloud.seconds,
+			cloud_requests_per_create: cloud.requestsPerCreate,
+			cloud_requests_noop_sync: cloud.requestsNoopSync,
+			cloud_requests_restart: cloud.requestsRestart,
+			cloud_requests_per_balancer_nodes_join:
+				cloud.requestsPerBalancerNodesJoin,
+			cloud_nodes_join_s: cloud.joinSeconds,
 		},
 		notes: [
+			`cloud: ${balancers} Services of two ports, three nodes, then two more at once; the cloud takes batches of targets`,
 			`${count} and ${2 * count} Services of two ports; rss_mb is the peak; one_p99 of ${small.ones} creations, one after another`,
 		],
 	};
@@ -61,6 +74,9 @@ interface ColdStart {
 	ones: number;
 	oneP50: number;
 	oneP99: number;
+	/** Until the API server answers the create, which is its own work alone, and from there to the ingress. */
+	createP50: number;
+	afterCreateP50: number;
 	restartWrites: number;
 }
 
@@ -87,16 +103,20 @@ async function coldStart(
 			progress(`served cold in ${coldSeconds.toFixed(2)} s`);
 			if (watch.doubles() > 0) throw new Error("an address was given twice");
 			const latencies: number[] = [];
+			const creates: number[] = [];
+			const rests: number[] = [];
 			for (let one = 0; one < ones; one++) {
 				const asked = performance.now();
 				await client.create(
 					resources.services,
 					benchService(`one${one}`, ours),
 				);
+				const answered = performance.now();
 				await watch.has(`one${one}`);
 				latencies.push(performance.now() - asked);
+				creates.push(answered - asked);
+				rests.push(performance.now() - answered);
 			}
-			latencies.sort((a, b) => a - b);
 			const eventsDropped = await controller.metric(
 				"fairlead_controller_events_dropped",
 			);
@@ -114,8 +134,10 @@ async function coldStart(
 				peakMb,
 				eventsDropped,
 				ones,
-				oneP50: latencies[Math.floor(ones / 2)] ?? Number.NaN,
-				oneP99: latencies[Math.floor(ones * 0.99)] ?? Number.NaN,
+				oneP50: quantile(latencies, 0.5),
+				oneP99: quantile(latencies, 0.99),
+				createP50: quantile(creates, 0.5),
+				afterCreateP50: quantile(rests, 0.5),
 				restartWrites: [...after].filter(
 					([key, version]) => before.get(key) !== version,
 				).length,
@@ -127,6 +149,11 @@ async function coldStart(
 		await watch.stop();
 		await world.close();
 	}
+}
+
+function quantile(values: number[], share: number): number {
+	const sorted = [...values].sort((a, b) => a - b);
+	return sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
 }
 
 /** Of every object the controller could write; a write shows as a new one. Leases apart. */

@@ -8,7 +8,7 @@ const ticksPerSecond = 100;
 export class ControllerProcess {
 	readonly #fairlead: Fairlead;
 
-	constructor(kubeconfigPath: string) {
+	constructor(kubeconfigPath: string, args: string[] = []) {
 		this.#fairlead = new Fairlead([
 			"controller",
 			"--kubeconfig",
@@ -17,6 +17,7 @@ export class ControllerProcess {
 			"0",
 			"--log-level",
 			"info",
+			...args,
 		]);
 	}
 
