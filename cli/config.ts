@@ -391,6 +391,11 @@ export const fakeCloudFlags = {
 		value: "FILE",
 		help: "Cluster whose waiting Services the dashboard explains",
 	},
+	namespace: {
+		schema: dnsLabel("namespace").default("fairlead-system"),
+		value: "NAME",
+		help: "Namespace in which that cluster runs Fairlead",
+	},
 	door: {
 		schema: portIfGiven,
 		value: "PORT",

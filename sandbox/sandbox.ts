@@ -173,7 +173,11 @@ async function start(
 			node: () => machines[0]?.network,
 			nameServer: dns.at,
 		}),
-		explain: explainCluster(client),
+		explain: explainCluster(client, {
+			clock,
+			namespace: "fairlead-system",
+			controller: { state: "Running", holder: "of the sandbox" },
+		}),
 		services: feed,
 		tokens: [{ token }],
 		clock,

@@ -36,7 +36,9 @@ export async function fakeCloud(
 		dataDir: flags.data ?? ":memory:",
 		doorPort: flags.door ?? 0,
 		tokens,
-		...(client && { explain: explainCluster(client) }),
+		...(client && {
+			explain: explainCluster(client, { clock, namespace: flags.namespace }),
+		}),
 		...(services && { services: services.feed }),
 		clock,
 		random,

@@ -1,16 +1,58 @@
-import type { Service } from "../../operator/api/core.ts";
-import { type KubeClient, resources } from "../../operator/cluster/kube.ts";
-import { pendingOf } from "../../operator/model/pending.ts";
-import type { Explain } from "./pending.ts";
+import type { Clock } from "../../operator/clock.ts";
+import { readCluster } from "../../operator/cluster/cluster-view.ts";
+import type { KubeClient } from "../../operator/cluster/kube.ts";
+import {
+	ClusterFacts,
+	type ControllerPresence,
+} from "../../operator/model/explain/cluster-facts.ts";
+import {
+	explainService,
+	isWaiting,
+} from "../../operator/model/explain/explain-service.ts";
+import type { Explanation } from "../../operator/model/explain/explanation.ts";
+import type { Explain, PendingService } from "./pending.ts";
 
-/** Asks a cluster which of its Services wait, and why. */
-export function explainCluster(client: Pick<KubeClient, "list">): Explain {
+/** Asks a cluster which of its Services are not served, and why. */
+export function explainCluster(
+	client: Pick<KubeClient, "list" | "get">,
+	options: {
+		clock: Clock;
+		/** Of the controller's Lease. */
+		namespace: string;
+		/** Where the controller is known to run, and holds no Lease. */
+		controller?: ControllerPresence;
+	},
+): Explain {
 	return async () => {
-		const { items } = await client.list<Service>(resources.services);
-		return items.flatMap((service) => {
-			const pending = pendingOf(service);
-			const { namespace = "", name } = service.metadata;
-			return pending ? [{ namespace, name, ...pending }] : [];
-		});
+		const snapshot = await readCluster(client, options);
+		const { controller = snapshot.controller } = options;
+		const facts = new ClusterFacts({ ...snapshot, controller });
+		return facts.services
+			.map((service) => explainService(service, facts))
+			.filter(isWaiting)
+			.map(pendingOf);
+	};
+}
+
+function pendingOf(told: Explanation): PendingService {
+	const [namespace = "", name = ""] = told.service.split("/");
+	const { state, reason, step, steps, advice, headline, present } = told;
+	return {
+		namespace,
+		name,
+		since: present.since ?? null,
+		state,
+		reason,
+		...(step === undefined ? {} : { step }),
+		message: headline.slice(told.service.length + 1),
+		steps,
+		pools: told.pools.map(({ pool, verdict, why }) => ({ pool, verdict, why })),
+		classes: told.classes.map((each) => ({
+			class: each.class,
+			provider: each.provider,
+			verdict: each.verdict,
+			why: each.why,
+		})),
+		advice,
 	};
 }

@@ -244,24 +244,6 @@ test("without a cluster the page says in one line that it cannot know why Servic
 	await page.getByText("start it with --kubeconfig FILE").waitFor();
 });
 
-test("with a cluster the page says which Services wait and why", async () => {
-	const cloud = await cloudFor({
-		explain: async () => [
-			{
-				namespace: "shop",
-				name: "late",
-				since: null,
-				reason: "PoolExhausted",
-				message: "Pool edge has no free IPv4 address.",
-			},
-		],
-	});
-	const { page } = await open(cloud.url);
-	await page
-		.getByRole("row", { name: /shop\/late PoolExhausted Pool edge has no/ })
-		.waitFor();
-});
-
 test("a cluster that cannot be asked is named as the reason", async () => {
 	const cloud = await cloudFor({
 		explain: () => Promise.reject(new Error("connection refused")),

@@ -20,7 +20,7 @@ export function controllersTurn(
 		case "Absent":
 			return report(
 				"ControllerAbsent",
-				`no controller runs (nobody holds Lease ${controller.lease}), and one has yet to ${todo}`,
+				`no controller is known to run (nobody holds Lease ${controller.lease}), and one has yet to ${todo}`,
 			);
 		case "Expired":
 			return report(
@@ -39,7 +39,8 @@ export function controllersTurn(
 	}
 }
 
-function isSpokenOf({ status }: Service): boolean {
+/** Whether a controller has said anything of the Service. */
+export function isSpokenOf({ status }: Service): boolean {
 	const ours = new Set<string>(Object.values(conditions));
 	return (status?.conditions ?? []).some(({ type }) => ours.has(type));
 }

@@ -278,7 +278,7 @@ describe("what is said of a Service", () => {
 			"Waiting",
 			"Address",
 			"ControllerAbsent",
-			/no controller runs .* has yet to record 192\.0\.2\.0 of pool a/,
+			/no controller is known to run .* has yet to record 192\.0\.2\.0 of pool a/,
 		],
 		[
 			"with an address to be had and a controller that fell silent, that is said",

@@ -3,6 +3,7 @@ import { objectKey } from "../../api/meta.ts";
 import type { Reason, ReasonCode } from "../addresses/reasons.ts";
 import type { Prospect } from "./address-step.ts";
 import type { ClusterFacts } from "./cluster-facts.ts";
+import { isSpokenOf } from "./controller-turn.ts";
 import type { Explanation, StepReport } from "./explanation.ts";
 import { helpFor } from "./reasons.ts";
 import { ingressText } from "./steps.ts";
@@ -71,7 +72,7 @@ function refusalText({ pool, code, message, ip }: Reason): string {
 
 /** What somebody can do, the most useful first. */
 export function adviceFor(
-	{ at, state, prospect }: Deciding,
+	{ service, at, state, prospect }: Deciding,
 	facts: ClusterFacts,
 ): string[] {
 	if (!at || state === "Served") return [];
@@ -80,16 +81,14 @@ export function adviceFor(
 			? [at.reason, ...(prospect?.refusals ?? []).map(({ code }) => code)]
 			: [at.reason];
 	const advice = about.flatMap((reason) => helpFor(reason) ?? []);
+	// News only where Fairlead has something to do; one without a Lease has left its word on the Service.
 	const { state: controller } = facts.snapshot.controller;
-	const idle = controller === "Absent" || controller === "Expired";
-	// Only where something is Fairlead's to do; its absence is news then, whatever else is wrong.
-	if (idle && state !== "NotOurs")
-		advice.push(
-			...[
-				helpFor(
-					controller === "Absent" ? "ControllerAbsent" : "ControllerExpired",
-				),
-			].filter((each) => each !== undefined),
-		);
+	const idle =
+		controller === "Expired"
+			? helpFor("ControllerExpired")
+			: controller === "Absent" && !isSpokenOf(service)
+				? helpFor("ControllerAbsent")
+				: undefined;
+	if (idle !== undefined && state !== "NotOurs") advice.push(idle);
 	return [...new Set(advice)];
 }
