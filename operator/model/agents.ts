@@ -16,7 +16,7 @@ export type Programming =
 	| { kind: "Unassigned" }
 	| {
 			kind: "Reported";
-			/** Nodes that matter and have not got as far, by name, `listed` at most. */
+			/** Nodes that matter and have not got as far, by name: `listed` at most, and but one while they have time. */
 			behind: readonly string[];
 			/** There are further ones. */
 			more: boolean;
@@ -91,8 +91,9 @@ export function programmingOf(
 			if (behind.length < listed) behind.push(node);
 			else more = true;
 		} else if (message === undefined) servable = true;
-		// With thousands of nodes behind, thousands of Services must not ask each of them.
-		if (more && servable && !refusals) break;
+		// Thousands of Services must not ask each of thousands of nodes: one that has time left is answer enough.
+		if (behind.length > 0 && (!overdue || (more && servable && !refusals)))
+			break;
 	}
 	return { kind: "Reported", behind, more, overdue, refused, servable };
 }

@@ -1,4 +1,11 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { jest } from "@jest/globals";
+import type { Lease, Node } from "../../operator/api/core.ts";
+import { reportOf } from "../../operator/model/agent-report.ts";
+import { startTestServer } from "../../sandbox/apiserver/test-server.ts";
+import { eventually } from "../support/eventually.ts";
 import { Fairlead } from "../support/fairlead.ts";
 
 jest.setTimeout(30_000);
@@ -30,18 +37,63 @@ describe("fairlead agent", () => {
 		]);
 	});
 
-	it("with --rules off answers its probes, needs no privileges, and ends when asked", async () => {
-		const flags = ["--node", "node-1", "--rules", "off", "--metrics-port", "0"];
-		const agent = new Fairlead(["agent", ...flags]);
-		const { probes } = await agent.logged(
-			({ msg }) => msg === "the agent is running; rules are off",
+	it("with --rules off needs no privileges, reports to the controller, and ends when asked", async () => {
+		const api = await startTestServer();
+		const folder = await mkdtemp(join(tmpdir(), "fairlead-agent-"));
+		const kubeconfig = join(folder, "kubeconfig");
+		await writeFile(kubeconfig, api.server.kubeconfig());
+		const agent = new Fairlead(
+			["agent", "--node", "node-1", "--rules", "off", "--metrics-port", "0"],
+			{ KUBECONFIG: kubeconfig },
 		);
-		for (const path of ["livez", "readyz", "metrics"]) {
-			const { status } = await fetch(
-				`http://127.0.0.1:${String(probes)}/${path}`,
+		try {
+			const { probes } = await agent.logged(
+				({ msg }) => msg === "the agent is running; rules are off",
 			);
-			expect(status).toBe(200);
+			const ask = (path: string) =>
+				fetch(`http://127.0.0.1:${String(probes)}/${path}`);
+			expect((await ask("livez")).status).toBe(200);
+			expect((await ask("metrics")).status).toBe(200);
+			await agent.logged(({ msg }) => msg.endsWith("there is no Node node-1"));
+			expect((await ask("readyz")).status).toBe(503);
+			const { body: node } = await api.call("POST", "/api/v1/nodes", {
+				metadata: { name: "node-1" },
+			});
+			await api.call("POST", "/api/v1/namespaces", {
+				metadata: { name: "fairlead-system" },
+			});
+			const lease = await eventually(
+				async () =>
+					(
+						await api.call(
+							"GET",
+							"/apis/coordination.k8s.io/v1/namespaces/fairlead-system/leases/fairlead-agent-node-1",
+						)
+					).body as unknown as Lease,
+				({ spec }) => expect(spec?.holderIdentity).toBe("node-1"),
+			);
+			expect(reportOf(lease)).toEqual({ node: "node-1", rules: "off" });
+			expect(lease.metadata.ownerReferences).toMatchObject([
+				{ kind: "Node", uid: (node as unknown as Node).metadata.uid },
+			]);
+			await eventually(
+				async () => (await ask("readyz")).status,
+				(status) => expect(status).toBe(200),
+			);
+			expect((await agent.kill("SIGTERM")).code).toBe(0);
+		} finally {
+			await agent.kill("SIGKILL");
+			await api.close();
+			await rm(folder, { recursive: true });
 		}
-		expect((await agent.kill("SIGTERM")).code).toBe(0);
+	});
+
+	it("without a cluster says in one line what is missing", async () => {
+		const flags = ["--node", "node-1", "--rules", "off"];
+		const agent = new Fairlead(["agent", ...flags]);
+		expect((await agent.ended).code).toBe(1);
+		expect(agent.log.map(({ msg }) => msg)).toEqual([
+			expect.stringContaining("kubeconfig"),
+		]);
 	});
 });
