@@ -1,5 +1,6 @@
-import type { Service } from "../api/core.ts";
+import type { Lease, Service } from "../api/core.ts";
 import { objectKey } from "../api/meta.ts";
+import { agentAnnotations } from "../api/names.ts";
 import type { Clock } from "../clock.ts";
 import type { EventRecorder } from "../cluster/events.ts";
 import { type KubeClient, resources } from "../cluster/kube.ts";
@@ -69,8 +70,8 @@ export class Term {
 	readonly #triggers: Triggers;
 	readonly #addresses: Addresses;
 	readonly #reservations: Reservations;
-	readonly #programming: ProgrammingWatch;
 	readonly #externalIPs: ExternalIPs;
+	readonly #programming: ProgrammingWatch;
 	readonly #poolStatus: PoolStatus;
 	readonly #classStatus: ClassStatus;
 	readonly #repairs: Repairs;
@@ -147,7 +148,14 @@ export class Term {
 			log,
 			namespace: options.namespace,
 			range: options.nodePortRange,
-			facts: { values: () => [], onChange: () => () => {} },
+			facts: {
+				values: () => options.agents.reports(),
+				// Renewals come every few seconds from every node; what they say seldom changes.
+				onChange: (listener) =>
+					caches.agentLeases.onChange((change) => {
+						if (change.type !== "updated" || !sameReport(change)) listener();
+					}),
+			},
 		});
 		this.#repairs = new Repairs({
 			clock,
@@ -254,14 +262,14 @@ export class Term {
 		return this.#queue.depth;
 	}
 
-	get nodePorts(): PortUsage {
-		return this.#nodePorts.usage;
-	}
-
 	/** Services that wait for nodes, and those of them whose nodes have had their time. */
 	get awaitingNodes(): { waiting: number; overdue: number } {
 		const { waiting, overdue } = this.#programming;
 		return { waiting, overdue };
+	}
+
+	get nodePorts(): PortUsage {
+		return this.#nodePorts.usage;
 	}
 
 	start(): void {
@@ -317,10 +325,10 @@ export class Term {
 			this.#queue.drain(deadlineMs),
 			this.#classes.drain(deadlineMs),
 			this.#poolStatus.stop(deadlineMs),
-			this.#externalIPs.stop(deadlineMs),
 			this.#nodePorts.stop(deadlineMs),
-			this.#classStatus.stop(deadlineMs),
+			this.#externalIPs.stop(deadlineMs),
 			this.#reservations.stop(deadlineMs),
+			this.#classStatus.stop(deadlineMs),
 			this.#calls.end(),
 			this.#auditing,
 		]);
@@ -333,4 +341,11 @@ export class Term {
 			action: "SyncLoadBalancer",
 		});
 	}
+}
+
+function sameReport({ old, object }: { old: Lease; object: Lease }): boolean {
+	const { report } = agentAnnotations;
+	return (
+		old.metadata.annotations?.[report] === object.metadata.annotations?.[report]
+	);
 }

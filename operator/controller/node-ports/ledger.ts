@@ -24,7 +24,7 @@ export interface LedgerOptions {
 }
 
 /** How long a port counts as taken that the API server refused though no Service in the cache holds it. */
-const suspectMs = 30_000;
+export const suspectMs = 30_000;
 
 /** What is known of NodePorts: pools, records, who holds what, and what on the nodes clashes. */
 export class Ledger {

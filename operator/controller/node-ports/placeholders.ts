@@ -12,7 +12,7 @@ import { poolOf } from "../../model/nodeports/pools.ts";
 import type { PortRange } from "../../model/nodeports/port-range.ts";
 import type { Caches } from "../caches.ts";
 import { Coalesced } from "./coalesced.ts";
-import type { Ledger } from "./ledger.ts";
+import { type Ledger, suspectMs } from "./ledger.ts";
 import { takenPort } from "./taken-port.ts";
 
 export interface PlaceholdersOptions {
@@ -84,9 +84,15 @@ export class Placeholders {
 		await Promise.all([...names].map((name) => this.sync(name)));
 	}
 
-	/** Brings one placeholder in line with what is free in its block. */
-	sync(name: string): Promise<void> {
-		return this.#writes.run(name);
+	/** Brings one placeholder in line with what is free in its block; asks to be called again for ports it could not get. */
+	async sync(name: string): Promise<{ retryAfterMs?: number }> {
+		await this.#writes.run(name);
+		const block = this.#blocks.get(name);
+		if (!block) return {};
+		for (let port = block.range.first; port <= block.range.last; port++)
+			if (this.#options.ledger.isSuspect(port))
+				return { retryAfterMs: suspectMs };
+		return {};
 	}
 
 	#present(name: string): Service | undefined {

@@ -25,7 +25,7 @@ import {
 	type PortTrouble,
 } from "../../model/nodeports/verdict.ts";
 import type { Caches } from "../caches.ts";
-import type { Ledger } from "./ledger.ts";
+import { type Ledger, suspectMs } from "./ledger.ts";
 import type { Placeholders } from "./placeholders.ts";
 import type { PoolRecords } from "./pool-records.ts";
 import type { Releases } from "./releases.ts";
@@ -50,9 +50,6 @@ export interface Waiting {
 	pool?: string;
 	ports?: readonly number[];
 }
-
-/** A port somebody unknown holds is asked for again after this long. */
-const takenRetryMs = 30_000;
 
 /** A Service settles in fewer steps; more means that somebody changes it as fast as this does. */
 const maxSteps = 10;
@@ -154,10 +151,10 @@ export class ServicePorts {
 				ledger.suspect(taken);
 				// A pool has others; who asked for this one waits for it.
 				if (plan.kind === "Place" && plan.pool !== undefined) return "again";
-				const message = `NodePort ${taken} is held by somebody the API server does not name; ask for another, or find who has it`;
+				const message = `the API server says that NodePort ${taken} is taken, but no Service has it; ask for another, or wait: it finds ports that a failed write left behind within some minutes`;
 				return {
 					trouble: { reason: "PortTaken", message },
-					retryAfterMs: takenRetryMs,
+					retryAfterMs: suspectMs,
 				};
 			}
 			if (isFairleadError(error, "KubeInvalid"))
