@@ -23,6 +23,7 @@ import { providerTraits } from "../model/provider-traits.ts";
 import type { Addressing } from "../model/world.ts";
 import type { Clock } from "../clock.ts";
 import { Retention } from "./addresses-retention.ts";
+import { ownAddresses, withoutOwn } from "./external-ips/own-addresses.ts";
 import type { Caches } from "./caches.ts";
 
 export interface AddressesOptions {
@@ -227,10 +228,18 @@ export class Addresses {
 		this.#options.changed();
 	}
 
+	/** The addresses of nodes or Services changed, which pools for external IPs alone do not hand out. */
+	ownChanged(): void {
+		const external = this.#allocator
+			.pools()
+			.some(({ uses }) => !uses.has("LoadBalancer"));
+		if (external) this.poolsChanged();
+	}
+
 	#pools() {
-		return arrangePools(
-			[...this.#options.caches.pools.values()].map(compilePool),
-		).pools;
+		const { caches } = this.#options;
+		const { pools } = arrangePools([...caches.pools.values()].map(compilePool));
+		return withoutOwn(pools, ownAddresses(caches));
 	}
 
 	#adopt(): void {

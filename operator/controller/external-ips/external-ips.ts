@@ -6,7 +6,6 @@ import { Workqueue } from "../../cluster/workqueue.ts";
 import { FairleadError, isFairleadError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
 import { parseIp } from "../../model/addresses/ip.ts";
-import { reasonText } from "../../model/addresses/reasons.ts";
 import {
 	type AddressUser,
 	assess,
@@ -19,6 +18,7 @@ import {
 } from "../../model/external-ips/grants.ts";
 import {
 	type ExternalIPWorld,
+	lackOf,
 	nextExternalIPStep,
 } from "../../model/external-ips/next-step.ts";
 import { externalIPRecordOf } from "../../model/external-ips/record.ts";
@@ -85,6 +85,7 @@ export class ExternalIPs {
 			random,
 			log,
 			changed: () => this.#wakeAll(),
+			ownChanged: () => options.addresses.ownChanged(),
 		});
 		this.#queue.run((key) => this.#sync(key));
 	}
@@ -228,16 +229,7 @@ export class ExternalIPs {
 			service,
 			allocation: given && {
 				addresses: given.addresses,
-				...(given.ok
-					? {}
-					: {
-							lacks: {
-								reason: given.reasons[0]?.code ?? "NoPools",
-								message:
-									given.reasons.map(reasonText).join("; ") ||
-									"there is no AddressPool with uses ExternalIP that this Service may draw from",
-							},
-						}),
+				...(given.ok ? {} : { lacks: lackOf(given.reasons) }),
 			},
 			findings: this.#findings(key, service, held, grants),
 			restricted: grants !== undefined,

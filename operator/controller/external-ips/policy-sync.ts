@@ -6,11 +6,6 @@ import { type KubeClient, resources } from "../../cluster/kube.ts";
 import { Workqueue } from "../../cluster/workqueue.ts";
 import { isFairleadError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
-import {
-	type AddressRange,
-	parsePoolEntry,
-} from "../../model/addresses/cidr.ts";
-import { parseIp } from "../../model/addresses/ip.ts";
 import { arrangePools, compilePool } from "../../model/addresses/pool.ts";
 import {
 	type CompiledPolicy,
@@ -18,7 +13,7 @@ import {
 } from "../../model/external-ips/compiled-policy.ts";
 import { type Grants, readGrants } from "../../model/external-ips/grants.ts";
 import type { Caches } from "../caches.ts";
-import { nodeAddresses } from "./address-users.ts";
+import { ownAddresses } from "./own-addresses.ts";
 
 export interface PolicySyncOptions {
 	client: KubeClient;
@@ -28,6 +23,8 @@ export interface PolicySyncOptions {
 	log: Log;
 	/** Grants may have changed. */
 	changed: () => void;
+	/** The cluster's own addresses changed. */
+	ownChanged: () => void;
 }
 
 const name = "compiled";
@@ -68,6 +65,7 @@ export class PolicySync {
 					if (change.type === "updated" && sameOwn(change.old, change.object))
 						return;
 					this.#sourceChanged();
+					this.#options.ownChanged();
 				}),
 			),
 			caches.pools.onChange((change) => {
@@ -104,37 +102,9 @@ export class PolicySync {
 		const { pools } = arrangePools(
 			[...this.#options.caches.pools.values()].map(compilePool),
 		);
-		const policy = compilePolicy(pools, this.#own());
+		const policy = compilePolicy(pools, ownAddresses(this.#options.caches));
 		this.#compiled = { policy, grants: readGrants(policy.spec) };
 		return this.#compiled;
-	}
-
-	/** The addresses of nodes, of Services as far as the cluster says where they come from, of its DNS and of its API. */
-	#own(): AddressRange[] {
-		const { nodes, serviceCIDRs, services, slices } = this.#options.caches;
-		const single = (text: string) => {
-			const address = parseIp(text);
-			if (!address.ok) return [];
-			const { family, value } = address.value;
-			return [{ family, start: value, end: value }];
-		};
-		const known = ["default/kubernetes", "kube-system/kube-dns"].flatMap(
-			(key) => services.get(key)?.spec.clusterIPs ?? [],
-		);
-		const api = slices
-			.byIndex("service", "default/kubernetes")
-			.flatMap(({ endpoints }) => endpoints ?? [])
-			.flatMap(({ addresses }) => addresses);
-		return [
-			...[...nodes.values()].flatMap(nodeAddresses).flatMap(single),
-			...[...known, ...api].flatMap(single),
-			...[...serviceCIDRs.values()]
-				.flatMap(({ spec }) => spec.cidrs)
-				.flatMap((text) => {
-					const range = parsePoolEntry(text);
-					return range.ok ? [range.value] : [];
-				}),
-		];
 	}
 
 	async #write(): Promise<{ retryAfterMs: number } | undefined> {

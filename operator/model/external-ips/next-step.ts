@@ -1,6 +1,7 @@
 import type { Service } from "../../api/core.ts";
 import { annotations, conditions } from "../../api/names.ts";
 import { formatIp, parseIp } from "../addresses/ip.ts";
+import { type Reason, reasonText } from "../addresses/reasons.ts";
 import { changedConditions, type Verdict } from "../conditions.ts";
 import type { Announcement, ServiceChange } from "../next-step.ts";
 import type { Finding } from "./assessment.ts";
@@ -92,6 +93,22 @@ function patchOf(world: ExternalIPWorld): ExternalIPStep | undefined {
 					},
 				}
 			: {}),
+	};
+}
+
+/** Why the pools do not give what is asked for; that others than the one asked for do not is no news. */
+export function lackOf(reasons: readonly Reason[]): {
+	reason: string;
+	message: string;
+} {
+	const own = reasons.filter(({ code }) => code !== "PoolNotRequested");
+	const said = own.length > 0 ? own : reasons;
+	const [only, ...others] = new Set(said.map(({ code }) => code));
+	return {
+		reason: others.length > 0 ? "NoAddressAvailable" : (only ?? "NoPools"),
+		message:
+			said.map(reasonText).join("; ") ||
+			"there is no AddressPool with uses ExternalIP that this Service may draw from",
 	};
 }
 

@@ -1,0 +1,66 @@
+import {
+	type AddressRange,
+	parsePoolEntry,
+} from "../../model/addresses/cidr.ts";
+import { parseIp } from "../../model/addresses/ip.ts";
+import {
+	subtractIntervals,
+	mergeIntervals,
+} from "../../model/addresses/intervals.ts";
+import { families, type Pool } from "../../model/addresses/pool.ts";
+import type { Caches } from "../caches.ts";
+import { nodeAddresses } from "./address-users.ts";
+
+type Sources = Pick<Caches, "nodes" | "serviceCIDRs" | "services" | "slices">;
+
+/**
+ * The cluster's own addresses, which no Service may take as an external IP: those of nodes, of Services as far as the
+ * cluster says where they come from, of its DNS and of the Kubernetes API.
+ */
+export function ownAddresses(caches: Sources): AddressRange[] {
+	const { nodes, serviceCIDRs, services, slices } = caches;
+	const known = ["default/kubernetes", "kube-system/kube-dns"].flatMap(
+		(key) => services.get(key)?.spec.clusterIPs ?? [],
+	);
+	const api = slices
+		.byIndex("service", "default/kubernetes")
+		.flatMap(({ endpoints }) => endpoints ?? [])
+		.flatMap(({ addresses }) => addresses);
+	return [
+		...[...nodes.values()].flatMap(nodeAddresses).flatMap(single),
+		...[...known, ...api].flatMap(single),
+		...[...serviceCIDRs.values()]
+			.flatMap(({ spec }) => spec.cidrs)
+			.flatMap((text) => {
+				const range = parsePoolEntry(text);
+				return range.ok ? [range.value] : [];
+			}),
+	];
+}
+
+/**
+ * Pools as the allocator is to see them: one that is for external IPs alone does not hand out the cluster's own addresses.
+ * Others do: a balancer at a node's address is somebody's plan.
+ */
+export function withoutOwn(
+	pools: readonly Pool[],
+	own: readonly AddressRange[],
+): Pool[] {
+	return pools.map((pool) => {
+		if (pool.uses.has("LoadBalancer")) return pool;
+		const intervals = { ...pool.intervals };
+		for (const family of families)
+			intervals[family] = subtractIntervals(
+				intervals[family],
+				mergeIntervals(own.filter((range) => range.family === family)),
+			);
+		return { ...pool, intervals };
+	});
+}
+
+function single(text: string): AddressRange[] {
+	const address = parseIp(text);
+	if (!address.ok) return [];
+	const { family, value } = address.value;
+	return [{ family, start: value, end: value }];
+}
