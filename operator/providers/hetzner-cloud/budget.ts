@@ -115,6 +115,7 @@ export function createBudget(
 	let remaining = Number.POSITIVE_INFINITY;
 	/** Milliseconds for one call to come back. */
 	let refillMs = 1_000;
+	let learned = false;
 	/** When `remaining` was true. */
 	let at = 0;
 	/** Refusals in a row. */
@@ -236,10 +237,14 @@ export function createBudget(
 			remaining = answer.remaining - underWay;
 			at = now;
 			const missing = limit - answer.remaining;
-			refillMs =
+			const estimate =
 				missing > 0 && answer.resetMs !== undefined && answer.resetMs > 0
 					? answer.resetMs / missing
 					: 3_600_000 / Math.max(1, limit);
+			// Reset and Date are rounded to whole seconds so that the pause comes out too long, the more the less is missing:
+			// the shortest of late is nearest to the truth.
+			refillMs = learned ? Math.min(estimate, 1.1 * refillMs) : estimate;
+			learned = true;
 		}
 		if (!answer.limited) {
 			strikes = 0;
