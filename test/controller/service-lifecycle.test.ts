@@ -108,6 +108,8 @@ const ingress = () =>
 function madeFrom(sent: Record<string, unknown>) {
 	return {
 		...sent,
+		load_balancer_type: { name: "lb11" },
+		location: { name: "fsn1", network_zone: "eu-central" },
 		id: 7,
 		created: "2026-01-01T00:00:00+00:00",
 		protection: { delete: false },
@@ -158,6 +160,15 @@ async function provisioned(): Promise<Record<string, unknown>> {
 	kube.set("services", web);
 	start();
 	await eventually(ingress, (value) => expect(value).toHaveLength(1));
+	// The class says for itself that it is ready; what follows is about Services.
+	await eventually(
+		() => kube.get<BalancerClass>("balancerclasses", "cloud")?.status,
+		(status) => expect(status?.conditions).toHaveLength(1),
+	);
+	kube.calls.splice(
+		kube.calls.findIndex((call) => call.path === `${classPath}/status`),
+		1,
+	);
 	return made;
 }
 
@@ -206,7 +217,7 @@ describe("a Service of the default class", () => {
 				"fairlead.dev/service-namespace": "shop",
 				"fairlead.dev/service-name": "web",
 			},
-			location: "fsn1",
+			location: { name: "fsn1" },
 			services: [{ listen_port: 80, destination_port: 30080 }],
 			targets: [{ type: "server", server: { id: 41 } }],
 		});
@@ -266,10 +277,11 @@ describe("a Service of the default class", () => {
 		expect(cloudCalls.every((call) => call.startsWith("GET"))).toBe(true);
 	});
 
-	it("adds a node that joins by one call, after writing down that the target is ours", async () => {
+	it("adds a node that joins by one call, after a fresh look and after writing down that the target is ours", async () => {
 		const made = await provisioned();
 		cloudCalls = [];
 		const before = kube.writes().length;
+		on("GET", "/v1/load_balancers/7").reply(200, { load_balancer: made });
 		on("POST", "/v1/load_balancers/7/actions/add_target", {
 			type: "server",
 			server: { id: 42 },
@@ -291,6 +303,7 @@ describe("a Service of the default class", () => {
 			() => cloudCalls,
 			(calls) =>
 				expect(calls).toEqual([
+					"GET /v1/load_balancers/7",
 					"PUT /v1/load_balancers/7",
 					"POST /v1/load_balancers/7/actions/add_target",
 				]),
@@ -384,7 +397,7 @@ describe("a Service whose cloud cannot serve it", () => {
 			"CloudServerError",
 		],
 		[
-			"answers 429 and says how long to wait",
+			"answers 429 and says how long to wait, which is no failure and no event",
 			429,
 			{ error: { code: "rate_limit_exceeded", message: "slow down" } },
 			{ ...json, "retry-after": "30" },
@@ -415,7 +428,12 @@ describe("a Service whose cloud cannot serve it", () => {
 			expect(ingress()).toBeUndefined();
 			await eventually(
 				() => kube.events(),
-				(events) => expect(events).toContain("SyncLoadBalancerFailed"),
+				(events) =>
+					expect(events).toEqual(
+						code === 429
+							? ["EnsuringLoadBalancer"]
+							: ["EnsuringLoadBalancer", "SyncLoadBalancerFailed"],
+					),
 			);
 		},
 	);
