@@ -24,6 +24,38 @@ test("an integer of the schema is an int of CEL", () => {
 	]);
 });
 
+test("sum() adds what a list holds", () => {
+	const schema: JsonObject = {
+		type: "object",
+		properties: {
+			groups: {
+				type: "array",
+				items: { type: "array", items: { type: "string" } },
+			},
+		},
+		"x-kubernetes-validations": [
+			{
+				rule: "self.groups.map(group, group.size()).sum() <= 3",
+				message: "at most 3 in all",
+			},
+		],
+	};
+	expect(texts(schema, { groups: [["a", "b"], ["c"]] }, undefined)).toEqual([]);
+	expect(texts(schema, { groups: [] }, undefined)).toEqual([]);
+	expect(
+		texts(
+			schema,
+			{
+				groups: [
+					["a", "b"],
+					["c", "d"],
+				],
+			},
+			undefined,
+		),
+	).toEqual(["FieldValueInvalid <nil>: at most 3 in all"]);
+});
+
 test("a rule that names oldSelf is asked only of what was there before", () => {
 	const schema = count({ rule: "self >= oldSelf", message: "must not fall" });
 	expect(texts(schema, { count: 1 }, undefined)).toEqual([]);

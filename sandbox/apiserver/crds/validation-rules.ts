@@ -9,6 +9,7 @@ import {
 } from "../field-error.ts";
 import { isObject, type Json, type JsonObject } from "../schema/decode.ts";
 import { addAddresses } from "./cel-addresses.ts";
+import { addLists } from "./cel-lists.ts";
 
 /** x-kubernetes-validations of CustomResourceDefinitions (apiextensions-apiserver, pkg/apiserver/schema/cel). */
 
@@ -25,6 +26,7 @@ function compile(expression: string): Program {
 			.registerVariable("self", "dyn")
 			.registerVariable("oldSelf", "dyn");
 		addAddresses(environment);
+		addLists(environment);
 	}
 	program = environment.parse(expression);
 	programs.set(expression, program);
