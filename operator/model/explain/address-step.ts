@@ -12,6 +12,7 @@ import {
 } from "../assignment.ts";
 import { providerTraits } from "../provider-traits.ts";
 import type { Addressing } from "../world.ts";
+import { adoptAddresses } from "./adopted-addresses.ts";
 import type { ClusterFacts } from "./cluster-facts.ts";
 import { controllersTurn } from "./controller-turn.ts";
 import type { StepReport } from "./explanation.ts";
@@ -20,7 +21,7 @@ import type { StepReport } from "./explanation.ts";
 export interface Prospect {
 	request: AddressRequest;
 	held: AssignedAddress[];
-	/** What it would be given beside or instead of what it holds. */
+	/** What it would hold, if that is something else. */
 	offered: AssignedAddress[];
 	/** Why it does not get all it asks for. */
 	refusals: Reason[];
@@ -47,14 +48,66 @@ export function prospectOf(
 		allocator.release(request.uid);
 		return { ...none, offered: addresses, refusals: reasons };
 	}
-	const unmet = request.families.filter((family) =>
-		isUnmet(request, held, family),
-	);
-	if (unmet.length === 0) return { ...none, refusals: [] };
+	const missing = missingFamilies(request, held);
+	if (missing === undefined || mayBeFound(request, missing, facts))
+		return afresh(request, facts);
+	if (missing.length === 0) return { ...none, refusals: [] };
 	const refusals = allocator
 		.explain(request)
-		.filter(({ family }) => family === undefined || unmet.includes(family));
+		.filter(({ family }) => family === undefined || missing.includes(family));
 	return { ...none, refusals };
+}
+
+/** Families of which it holds nothing; undefined when what it holds is not what it asks for, and may be given up. */
+function missingFamilies(
+	request: AddressRequest,
+	held: readonly AssignedAddress[],
+): IPFamily[] | undefined {
+	const kept = held.every(
+		({ family }) =>
+			request.families.includes(family) && !isUnmet(request, held, family),
+	);
+	return kept
+		? request.families.filter((family) => isUnmet(request, held, family))
+		: undefined;
+}
+
+/** Whether a family it lacks could be had by now. */
+function mayBeFound(
+	request: AddressRequest,
+	missing: readonly IPFamily[],
+	{ allocator }: ClusterFacts,
+): boolean {
+	if (missing.length === 0) return false;
+	if (request.sharingKey !== undefined) return true;
+	const refusals = allocator.explain(request);
+	const pools = new Set(refusals.map(({ pool }) => pool));
+	return missing.some((family) => {
+		const against = refusals.filter(
+			(each) => each.family === undefined || each.family === family,
+		);
+		if (request.requestedAddresses.some((each) => each.family === family))
+			return against.length === 0;
+		return allocator
+			.pools()
+			.some(
+				({ name }) =>
+					!pools.has(name) || !against.some(({ pool }) => pool === name),
+			);
+	});
+}
+
+/** What the controller would come to, tried out in an allocator of its own: what is held may be given up by it. */
+function afresh(request: AddressRequest, facts: ClusterFacts): Prospect {
+	const allocator = adoptAddresses(facts.recorded);
+	const { addresses, reasons, notices } = allocator.allocate(request);
+	return {
+		request,
+		held: addresses.length > 0 ? facts.allocator.addressesOf(request.uid) : [],
+		offered: addresses,
+		refusals: reasons,
+		notices,
+	};
 }
 
 export function addressStep(
@@ -85,7 +138,7 @@ export function addressStep(
 			message: `AddressPools cannot be read: ${unread.message}`,
 		};
 	const { request, held, offered, refusals, notices } = prospect;
-	const addresses = held.length > 0 ? held : offered;
+	const addresses = offered.length > 0 ? offered : held;
 	const addressing = addressingOf(
 		{ ok: false, addresses, reasons: refusals, notices },
 		metadata.name,
@@ -103,9 +156,9 @@ export function addressStep(
 			facts,
 		);
 	const said = [...refusals, ...notices];
-	const [first] = isContent(request, held) ? notices : said;
+	const [first] = isContent(request, addresses) ? notices : said;
 	const message = [
-		`${list(held)} (${poolsOf(held)}, class ${metadata.name})`,
+		`${list(addresses)} (${poolsOf(addresses)}, class ${metadata.name})`,
 		...said.map(reasonText),
 	].join("; ");
 	return first

@@ -452,10 +452,16 @@ describe("explanations of any cluster", () => {
 						expect(written?.status).toBe("False");
 						compared++;
 					} else if (
-						address?.state === "Done" &&
+						(address?.state === "Done" || address?.state === "Notice") &&
 						facts.allocator.addressesOf(subject.metadata.uid ?? "").length > 0
-					)
+					) {
 						expect(written?.status).toBe("True");
+						expect(address).toMatchObject({
+							reason: written?.reason,
+							message: written?.message,
+						});
+						compared++;
+					}
 				}
 			}),
 			{ numRuns: 1500 },

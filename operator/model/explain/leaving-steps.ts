@@ -40,6 +40,7 @@ function undoStep(service: Service, facts: ClusterFacts): StepReport {
 		};
 	if (
 		holding &&
+		providerTraits[holding.provider as ProviderName]?.needsUndo &&
 		!facts.classes.some(({ metadata }) => metadata.name === holding.className)
 	)
 		return {
