@@ -1,4 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import type { Service } from "../../operator/api/core.ts";
 import type { KubeObject } from "../../operator/api/meta.ts";
 import { systemClock } from "../../operator/clock.ts";
@@ -15,12 +21,14 @@ import { ClusterFacts } from "../../operator/model/explain/cluster-facts.ts";
 import { explainService } from "../../operator/model/explain/explain-service.ts";
 import type { Explanation } from "../../operator/model/explain/explanation.ts";
 import { type Cluster, startCluster } from "../support/cluster.ts";
+import { binariesFolder } from "../support/cluster-binaries.ts";
 import { eventually } from "../support/eventually.ts";
 import { Fairlead } from "../support/fairlead.ts";
 import { Loopback } from "../support/loopback.ts";
 import { quietLog } from "../support/quiet-log.ts";
 
 export const namespace = "shop";
+const launcher = new URL("../../bin/fairlead.js", import.meta.url).pathname;
 const crds = new URL("../../crds", import.meta.url).pathname;
 
 /** What one run of the command came to. */
@@ -240,6 +248,34 @@ export class ExplainWorld {
 			lines: command.out,
 			complaint: command.log.map(({ msg }) => msg).join("\n"),
 		};
+	}
+
+	/** Runs `kubectl fairlead …` with the launcher under the name that kubectl looks for. */
+	async plugin(args: string[]): Promise<Said> {
+		const folder = await mkdtemp(join(tmpdir(), "fairlead-plugin-"));
+		try {
+			await symlink(launcher, join(folder, "kubectl-fairlead"));
+			const child = spawn(
+				join(binariesFolder(["kubectl"]), "kubectl"),
+				["fairlead", ...args],
+				{
+					stdio: ["ignore", "pipe", "pipe"],
+					env: {
+						PATH: `${folder}:${process.env["PATH"]}`,
+						HOME: folder,
+						KUBECONFIG: this.cluster.kubeconfigPath,
+					},
+				},
+			);
+			const [out, complaint, [code]] = await Promise.all([
+				text(child.stdout),
+				text(child.stderr),
+				once(child, "close"),
+			]);
+			return { code: code as number | null, lines: out.split("\n"), complaint };
+		} finally {
+			await rm(folder, { recursive: true });
+		}
 	}
 
 	async writeStatus(

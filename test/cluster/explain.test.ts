@@ -551,6 +551,17 @@ describe("fairlead explain, while a controller runs", () => {
 		],
 	])("%s", (...row) => expectRow(row));
 
+	it("answers as a plugin of kubectl", async () => {
+		await world.clear();
+		for (const step of [fast, service(classed("gold"))]) await step();
+		await world.explained("UnknownClass");
+		const { code, lines } = await world.plugin(["explain", `${namespace}/web`]);
+		expect(lines[0]).toMatch(
+			/^shop\/web waits: .*there is no BalancerClass gold/,
+		);
+		expect(code).toBe(3);
+	});
+
 	it("lists all that wait, each with its reason, and nobody else", async () => {
 		await world.clear();
 		for (const step of [
