@@ -22,6 +22,7 @@ import { ExternalIPs } from "./external-ips/external-ips.ts";
 import { fencedClient } from "./fenced-client.ts";
 import { GoneServices } from "./gone-services.ts";
 import type { ControllerMetrics } from "./metrics.ts";
+import { KeyLock } from "./key-lock.ts";
 import { NodePorts } from "./node-ports/node-ports.ts";
 import type { PortUsage } from "./node-ports/usage.ts";
 import { OrphanCollector } from "./orphans/orphan-collector.ts";
@@ -76,6 +77,8 @@ export class Term {
 	readonly #classStatus: ClassStatus;
 	readonly #repairs: Repairs;
 	readonly #nodePorts: NodePorts;
+	/** By Service. */
+	readonly #writing = new KeyLock();
 	readonly #orphans: OrphanCollector;
 	/** Throws once the term is over. */
 	readonly #provider: (className: string) => Promise<Provider>;
@@ -148,6 +151,7 @@ export class Term {
 			log,
 			namespace: options.namespace,
 			range: options.nodePortRange,
+			writing: this.#writing,
 			facts: {
 				values: () => options.agents.reports(),
 				// Renewals come every few seconds from every node; what they say seldom changes.
@@ -254,7 +258,11 @@ export class Term {
 			targets: this.#triggers.targets,
 			announce: (service, event) => this.#announce(service, event),
 		});
-		this.#queue.run((key) => (gone.has(key) ? gone.sync(key) : sync.sync(key)));
+		this.#queue.run((key) =>
+			gone.has(key)
+				? gone.sync(key)
+				: this.#writing.run(key, () => sync.sync(key)),
+		);
 		this.#classes.run((className) => guard.release(className));
 	}
 

@@ -12,6 +12,7 @@ import { ownsNodePorts } from "../../model/nodeports/field-manager.ts";
 import { nodePortsOf } from "../../model/nodeports/overview.ts";
 import { inRange, type PortRange } from "../../model/nodeports/port-range.ts";
 import type { Caches } from "../caches.ts";
+import type { KeyLock } from "../key-lock.ts";
 import { ClassRelease } from "./class-release.ts";
 import { Ledger } from "./ledger.ts";
 import { Placeholders } from "./placeholders.ts";
@@ -31,6 +32,8 @@ export interface NodePortsOptions {
 	namespace: string;
 	/** The API server's --service-node-port-range. */
 	range: PortRange;
+	/** Whoever writes a Service holds it. */
+	writing: KeyLock;
 	/** What agents report of their nodes, and how to hear that it changed. */
 	facts: {
 		values: () => Iterable<NodeFacts>;
@@ -146,7 +149,9 @@ export class NodePorts {
 			space < 0 ? [key, ""] : [key.slice(0, space), key.slice(space + 1)];
 		switch (kind) {
 			case "service":
-				return this.#services.sync(name);
+				return this.#options.writing.run(name, () =>
+					this.#services.sync(name),
+				);
 			case "pool":
 				return this.#records.save(name);
 			case "placeholder":
