@@ -80,3 +80,37 @@ export const planFlags = {
 		help: "AddressPool that shall be deleted, or balancerclass/NAME; may be repeated",
 	},
 } satisfies Flags;
+
+export const migrateArgument = {
+	schema: z.literal("metallb", {
+		error: "must be metallb: from what to migrate",
+	}),
+	value: "metallb",
+	help: "From what to migrate",
+} satisfies Argument;
+
+export const migrateFlags = {
+	kubeconfig,
+	context,
+	file: {
+		schema: z.array(text).default([]),
+		value: "FILE",
+		short: "f",
+		multiple: true,
+		help: "MetalLB's objects (and Services) instead of the cluster's, YAML or JSON; - is standard input; may be repeated",
+	},
+	default: {
+		schema: z.boolean().default(true),
+		help: "Make the first class the default one, which takes Services without loadBalancerClass",
+	},
+	output: {
+		schema: z
+			.enum(["yaml", "json", "commands"], {
+				error: "must be yaml, json or commands",
+			})
+			.default("yaml"),
+		value: "FORMAT",
+		short: "o",
+		help: "yaml or json, for kubectl apply; or commands: what makes Services ask for the addresses they have",
+	},
+} satisfies Flags;

@@ -1,6 +1,12 @@
 import { readFileSync } from "node:fs";
 import { isFairleadError } from "../operator/errors.ts";
-import { explainArgument, explainFlags, planFlags } from "./asking-config.ts";
+import {
+	explainArgument,
+	explainFlags,
+	migrateArgument,
+	migrateFlags,
+	planFlags,
+} from "./asking-config.ts";
 import {
 	agentFlags,
 	controllerFlags,
@@ -72,6 +78,14 @@ const commands: Record<string, Command> = {
 		more: "\nExit codes: 0 no Service is worse off, 3 some are, or the edit has problems, 1 it cannot be said.\n",
 		run: async (values, runtime) =>
 			(await import("./commands/plan.ts")).plan(values, runtime),
+	},
+	migrate: {
+		summary: "Turns MetalLB's pools and advertisements into Fairlead's",
+		flags: migrateFlags,
+		argument: migrateArgument,
+		more: "\nExit codes: 0 all of it could be turned, 3 some could not (it says what), 1 nothing was found or the cluster could not be read.\n",
+		run: async (values, runtime) =>
+			(await import("./commands/migrate.ts")).migrate(values, runtime),
 	},
 };
 

@@ -11,6 +11,8 @@ export interface Runtime {
 	env: NodeJS.ProcessEnv;
 	home: string;
 	stdout: (line: string) => void;
+	/** For remarks beside what a command prints. */
+	stderr: (line: string) => void;
 	/** Whether a person reads standard output, and how many characters a line of theirs holds. */
 	terminal: { isTTY: boolean; columns: number | undefined };
 	/** All of standard input. */
@@ -47,6 +49,7 @@ export function processRuntime(): Runtime {
 		env,
 		home: homedir(),
 		stdout: (line) => process.stdout.write(`${line}\n`),
+		stderr: (line) => process.stderr.write(`${line}\n`),
 		terminal: {
 			isTTY: process.stdout.isTTY === true,
 			columns: process.stdout.columns,

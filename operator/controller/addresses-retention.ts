@@ -138,7 +138,7 @@ export class Retention {
 		this.#cancel =
 			next === undefined
 				? () => {}
-				: clock.after(Math.min(next - now, longestPauseMs), () => this.tend());
+				: clock.after(Math.min(Math.max(0, next - now), longestPauseMs), () => this.tend());
 	}
 
 	stop(): void {
