@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { dnsLabel, kubeconfig, text } from "./config.ts";
+import { dnsLabel, kubeconfig, nodePortRange, text } from "./config.ts";
 import type { Argument, Flags } from "./flags.ts";
 
 /** Flags of the commands that read the cluster, say something and end. */
@@ -79,6 +79,11 @@ export const planFlags = {
 		multiple: true,
 		help: "AddressPool that shall be deleted, or balancerclass/NAME; may be repeated",
 	},
+} satisfies Flags;
+
+export const nodePortsFlags = {
+	...askingFlags,
+	"node-port-range": nodePortRange,
 } satisfies Flags;
 
 export const migrateArgument = {

@@ -100,7 +100,7 @@ export const kubeconfig = {
 };
 
 /** As the API server's flag --service-node-port-range takes it. */
-const nodePortRange = {
+export const nodePortRange = {
 	schema: z
 		.string()
 		.default(formatPortRange(defaultNodePortRange))

@@ -5,6 +5,7 @@ import {
 	explainFlags,
 	migrateArgument,
 	migrateFlags,
+	nodePortsFlags,
 	planFlags,
 } from "./asking-config.ts";
 import {
@@ -78,6 +79,13 @@ const commands: Record<string, Command> = {
 		more: "\nExit codes: 0 no Service is worse off, 3 some are, or the edit has problems, 1 it cannot be said.\n",
 		run: async (values, runtime) =>
 			(await import("./commands/plan.ts")).plan(values, runtime),
+	},
+	nodeports: {
+		summary: "Says who holds which NodePort, and what clashes with them",
+		flags: nodePortsFlags,
+		more: "\nExit codes: 0 also where something clashes, 1 the cluster could not be read.\n",
+		run: async (values, runtime) =>
+			(await import("./commands/nodeports.ts")).nodeports(values, runtime),
 	},
 	migrate: {
 		summary: "Turns MetalLB's pools and advertisements into Fairlead's",

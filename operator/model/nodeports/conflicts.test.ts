@@ -80,6 +80,22 @@ test("the port of a Service's own health check is no conflict", () => {
 	expect(found([on("a", listening(30080, "kube-proxy"))], [30080])).toEqual([]);
 });
 
+test("a report that somebody edited breaks nothing", () => {
+	fc.assert(
+		fc.property(
+			fc.record({
+				ephemeral: fc.anything(),
+				reserved: fc.anything(),
+				listening: fc.oneof(fc.anything(), fc.array(fc.anything())),
+				hostPorts: fc.oneof(fc.anything(), fc.array(fc.anything())),
+			}),
+			(ports) => {
+				expect(() => found([on("a", ports as NodePortFacts)])).not.toThrow();
+			},
+		),
+	);
+});
+
 test("the order in which nodes report changes nothing", () => {
 	const port = fc.constantFrom(30_000, 30_001, 30_002);
 	const facts = fc.record({

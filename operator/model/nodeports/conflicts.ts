@@ -1,5 +1,6 @@
 import type { NodePortConflict } from "../../api/fairlead.ts";
 import type { AgentReport } from "../agent-report.ts";
+import { saneFacts } from "./facts.ts";
 import {
 	commonRange,
 	formatPortRange,
@@ -24,14 +25,15 @@ export function nodeConflicts(
 	isHealthCheck: IsHealthCheck,
 ): NodePortConflict[] {
 	const findings = new Findings();
-	for (const { node, ports } of facts) {
+	for (const { node, ports: reported } of facts) {
+		const ports = saneFacts(reported);
 		const told = new Set<string>();
-		for (const { port, protocol, pod } of ports?.hostPorts ?? []) {
+		for (const { port, protocol, pod } of ports.hostPorts ?? []) {
 			if (!inRange(range, port)) continue;
 			told.add(`${port}/${protocol}`);
 			findings.add({ port, protocol, kind: "HostPort" }, node, `pod ${pod}`);
 		}
-		for (const { port, protocol, process } of ports?.listening ?? []) {
+		for (const { port, protocol, process } of ports.listening ?? []) {
 			if (!inRange(range, port) || told.has(`${port}/${protocol}`)) continue;
 			if (protocol === "TCP" && isHealthCheck(port)) continue;
 			findings.add(

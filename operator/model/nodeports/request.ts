@@ -1,5 +1,6 @@
 import type { Protocol, Service, ServicePort } from "../../api/core.ts";
 import { annotations } from "../../api/names.ts";
+import { quote } from "../quote.ts";
 import { formatPortRange, inRange, type PortRange } from "./port-range.ts";
 
 /** What a Service asks for in annotation fairlead.dev/node-ports. */
@@ -101,9 +102,4 @@ function invalid(value: string, message: string): NodePortRequest {
 		kind: "Invalid",
 		message: `annotation ${annotations.nodePorts} ${quote(value)}: ${message}`,
 	};
-}
-
-/** Whatever a user wrote, shown in a message of bearable length. */
-function quote(text: string): string {
-	return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text);
 }
