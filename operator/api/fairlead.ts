@@ -15,7 +15,7 @@ export interface BalancerClass extends KubeObject {
 			tokenSecretRef: { namespace: string; name: string; key?: string };
 			location?: string;
 			networkZone?: string;
-			/** Name of the load balancer type; lb11 if not given. */
+			/** Name of the load balancer type; if not given new ones are lb11, and others stay as they are. */
 			type?: string;
 		};
 		layer2?: {

@@ -1,3 +1,4 @@
+import { isFairleadError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Listed } from "../model/orphans/orphans.ts";
 import { providerTraits } from "../model/provider-traits.ts";
@@ -58,7 +59,12 @@ async function listAll(
 			}
 		} catch (err) {
 			if (signal.aborted) break;
-			log.warn({ err, class: className }, "a class could not be audited");
+			if (isFairleadError(err, "CloudRateLimited"))
+				log.info(
+					{ class: className },
+					"a class is not audited this time: the cloud allows no more requests for now",
+				);
+			else log.warn({ err, class: className }, "a class could not be audited");
 		}
 	}
 	return [...lists.values()];

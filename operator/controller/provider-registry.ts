@@ -63,11 +63,15 @@ export class ProviderRegistry {
 		});
 		const entry = { spec, provider };
 		this.#entries.set(className, entry);
-		if (known) await this.#close(known);
 		provider.catch(() => {
 			if (this.#entries.get(className) === entry)
 				this.#entries.delete(className);
 		});
+		if (known) {
+			// First the new one: what both share then goes on, with what it knows.
+			await Promise.allSettled([provider]);
+			await this.#close(known);
+		}
 		return provider;
 	}
 

@@ -32,7 +32,8 @@ async function servedByHcloudCcm(name: string): Promise<CloudBalancer> {
 		load_balancer: CloudBalancer;
 	}>("POST", "/v1/load_balancers", {
 		name: `a${uid.replaceAll("-", "")}`.slice(0, 32),
-		load_balancer_type: "lb11",
+		// Larger than what the class makes: it stays so.
+		load_balancer_type: "lb21",
 		location: "fsn1",
 		algorithm: { type: "least_connections" },
 		labels: { "hcloud-ccm/service-uid": uid, team: "blue" },
@@ -137,6 +138,7 @@ describe("docs/guides/migrate-from-hcloud-ccm.md", () => {
 			expect(found).toHaveLength(2);
 			expect(own?.public_net).toEqual(before[at]?.public_net);
 			expect(own?.name).toMatch(/^fairlead-/);
+			expect(own?.load_balancer_type.name).toBe("lb21");
 			expect(own?.labels).toMatchObject({
 				"fairlead.dev/service-uid": uid,
 				"hcloud-ccm/service-uid": uid,

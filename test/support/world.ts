@@ -280,6 +280,7 @@ export interface CloudBalancer {
 	name: string;
 	labels: Record<string, string>;
 	public_net: { ipv4: { ip: string } };
+	load_balancer_type: { name: string };
 	services: { listen_port: number; destination_port: number }[];
 	targets: { type: string; ip?: { ip: string }; server?: { id: number } }[];
 }

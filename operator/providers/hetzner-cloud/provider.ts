@@ -132,6 +132,7 @@ export function createHetznerCloud(
 
 		async delete(identity, signal) {
 			signal.throwIfAborted();
+			lookedFor.delete(identity.serviceUid);
 			return await deletion.run(identity, {
 				priority: "delete",
 				by: identity.serviceUid,
