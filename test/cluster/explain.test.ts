@@ -432,7 +432,7 @@ describe("fairlead explain, while a controller runs", () => {
 					} as object as { metadata: { name: string } }),
 				service({}, { [annotations.addresses]: "192.0.2.1" }),
 			],
-			"AddressReserved",
+			"AddressHeld",
 			/192\.0\.2\.1 is reserved for shop\/later by AddressReservation shop\/vip/,
 		],
 		[
