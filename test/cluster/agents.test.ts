@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { jest } from "@jest/globals";
 import type { EndpointSlice, Lease, Service } from "../../operator/api/core.ts";
 import { objectKey } from "../../operator/api/meta.ts";
@@ -118,6 +119,21 @@ const shown = (service: Service | undefined): string[] =>
 const now = (name: string) => services.get(`default/${name}`);
 const all =
 	"True/Programmed: every ready node with a Fairlead agent has it in its rules";
+
+test("the agents' Leases are found as the page about agents says, and go with their Nodes", async () => {
+	const page = await readFile(
+		new URL("../../docs/reference/agents.md", import.meta.url),
+		"utf8",
+	);
+	const [, command = ""] = /```\nkubectl (.+)\n```/.exec(page) ?? [];
+	const { stdout } = await cluster.kubectl([
+		...command.split(" "),
+		'--output=jsonpath={range .items[*]}{.metadata.name} {.metadata.ownerReferences[0].kind}/{.metadata.ownerReferences[0].name}{"\\n"}{end}',
+	]);
+	expect(stdout).toBe(
+		nodes.map(({ name }) => `fairlead-agent-${name} Node/${name}\n`).join(""),
+	);
+});
 
 test("ingress is shown when the rules of every node carry the address, and not before", async () => {
 	const early: string[] = [];
