@@ -1,26 +1,29 @@
 import type { Service } from "../api/core.ts";
+import type { BalancerClass, ProviderName } from "../api/fairlead.ts";
 import { objectKey } from "../api/meta.ts";
 import type { BalancerIdentity } from "../model/balancer/balancer.ts";
 import { balancerIdentity } from "../model/balancer/identity.ts";
-import { holdingOf } from "../model/holding.ts";
-import type { ProviderCalls } from "./provider-calls.ts";
+import { type Holding, holdingOf } from "../model/holding.ts";
 import { providerTraits } from "../model/provider-traits.ts";
-import type { ProviderName } from "../api/fairlead.ts";
+import type { ProviderCalls } from "./provider-calls.ts";
 
 /** Queue keys of Services that are gone: no `namespace/name` starts like this. */
 const prefix = "gone:";
 
 interface Gone {
 	service: string;
-	className: string;
+	holding: Holding;
 	identity: BalancerIdentity;
 }
+
+/** A class that came back with another provider is looked at again after this long: it may come back once more. */
+const classAgainMs = 60_000;
 
 export interface GoneServicesOptions {
 	calls: ProviderCalls;
 	clusterId: string;
-	/** The spec of a class as text; undefined when it is gone. */
-	configOf: (className: string) => string | undefined;
+	/** Undefined when it is gone. */
+	classOf: (className: string) => BalancerClass | undefined;
 	/** Nothing is left behind in this class any more. */
 	released: (className: string) => void;
 }
@@ -47,7 +50,7 @@ export class GoneServices {
 		const key = `${prefix}${uid}`;
 		this.#gone.set(key, {
 			service: objectKey(service),
-			className: holding.className,
+			holding,
 			identity: balancerIdentity(this.#options.clusterId, uid),
 		});
 		return key;
@@ -60,18 +63,23 @@ export class GoneServices {
 	/** Whether anything is still to be deleted through the class. */
 	holds(className: string): boolean {
 		for (const gone of this.#gone.values())
-			if (gone.className === className) return true;
+			if (gone.holding.className === className) return true;
 		return false;
 	}
 
-	async sync(key: string): Promise<void> {
-		const { calls, configOf, released } = this.#options;
+	async sync(key: string): Promise<void | { retryAfterMs?: number }> {
+		const { calls, classOf, released } = this.#options;
 		const gone = this.#gone.get(key);
 		if (!gone) return;
+		const { className, provider } = gone.holding;
+		const current = classOf(className);
+		// What another provider says of this balancer is no word of it.
+		if (current && current.spec.provider !== provider)
+			return { retryAfterMs: classAgainMs };
 		const want = {
 			do: "delete" as const,
-			classNames: [gone.className],
-			configs: [configOf(gone.className) ?? ""],
+			classNames: [className],
+			configs: [current ? JSON.stringify(current.spec) : ""],
 			identity: gone.identity,
 		};
 		if (calls.outcome(key, want).kind === "Unknown")
@@ -79,6 +87,6 @@ export class GoneServices {
 		if (calls.outcome(key, want).kind !== "Gone") return;
 		calls.drop(key);
 		this.#gone.delete(key);
-		released(gone.className);
+		released(className);
 	}
 }

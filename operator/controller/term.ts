@@ -206,7 +206,7 @@ export class Term {
 		const gone = new GoneServices({
 			calls: this.#calls,
 			clusterId,
-			configOf: (className) => caches.configOf(className),
+			classOf: (className) => caches.classes.get(className),
 			released: (className) => this.#classes.add(className),
 		});
 		const guard = new ClassGuard(client, caches, (className) =>
