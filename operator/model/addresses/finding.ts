@@ -1,5 +1,6 @@
 import { annotations } from "../../api/names.ts";
 import type { IPFamily } from "../../api/core.ts";
+import { quoteUnlessName } from "../quote.ts";
 import type { AddressBook, Entry, Holding, PoolState } from "./address-book.ts";
 import { compareIp, formatIp, type IpAddress } from "./ip.ts";
 import { notAdmitted } from "./pool.ts";
@@ -64,7 +65,7 @@ export function refusals(
 	const { requestedPool } = request;
 	if (requestedPool !== undefined && !book.poolNamed(requestedPool))
 		reasons.unshift({
-			pool: requestedPool,
+			pool: quoteUnlessName(requestedPool),
 			code: "PoolNotFound",
 			message: "does not exist, and the Service asks for it",
 		});
@@ -150,7 +151,7 @@ function requestRefusal(
 	if (requestedPool !== undefined && requestedPool !== owner.pool.name) {
 		const ip = formatIp(address);
 		return {
-			pool: requestedPool,
+			pool: quoteUnlessName(requestedPool),
 			family: address.family,
 			ip,
 			code: "AddressNotInPool",
@@ -173,7 +174,7 @@ function drawRefusal(
 		return {
 			pool: pool.name,
 			code: "PoolNotRequested",
-			message: `the Service asks for pool ${requestedPool}`,
+			message: `the Service asks for pool ${quoteUnlessName(requestedPool)}`,
 		};
 	const refusal = notAdmitted(pool, request);
 	if (refusal) return refusal;

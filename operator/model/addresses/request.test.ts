@@ -150,6 +150,32 @@ test.each([
 	},
 );
 
+test.each([
+	[
+		"thousands of addresses that are none",
+		{ "fairlead.dev/addresses": "1,".repeat(5_000) },
+	],
+	["an address far too long", { "fairlead.dev/addresses": "€".repeat(20_000) }],
+	[
+		"two pools far too long",
+		{
+			"fairlead.dev/pool": "a".repeat(20_000),
+			"metallb.io/address-pool": "b".repeat(20_000),
+		},
+	],
+])(
+	"a Service that asks for %s is told so in few words",
+	(_what, annotations) => {
+		const result = read(
+			service(annotations as unknown as Record<string, string>),
+		);
+		expect(!result.ok && result.reasons.length).toBeGreaterThan(0);
+		expect(
+			!result.ok && result.reasons.map(reasonText).join().length,
+		).toBeLessThan(600);
+	},
+);
+
 test("a Service with wishes that conflict can still be adopted with what it holds", () => {
 	const result = read(
 		service({

@@ -5,6 +5,7 @@ import {
 } from "../../api/names.ts";
 import type { IPFamily, Service, ServiceSpec } from "../../api/core.ts";
 import { compareIp, formatIp, type IpAddress, parseIp } from "./ip.ts";
+import { clip, quote } from "../quote.ts";
 import type { Labels } from "./labels.ts";
 import type { Reason } from "./reasons.ts";
 
@@ -122,10 +123,13 @@ function oneOf(
 		return mine ?? other;
 	reasons.push({
 		code: "RequestConflict",
-		message: `annotation ${ours} says ${JSON.stringify(mine)} and ${theirs} says ${JSON.stringify(other)}; remove one`,
+		message: `annotation ${ours} says ${quote(mine)} and ${theirs} says ${quote(other)}; remove one`,
 	});
 	return undefined;
 }
+
+/** Of one wish: who wrote thousands of them learns no more from the fourth. */
+const mostReasons = 3;
 
 function requestedAddresses(
 	service: Service,
@@ -140,18 +144,19 @@ function requestedAddresses(
 		metallbs(service, "addresses"),
 		["spec.loadBalancerIP", service.spec.loadBalancerIP],
 	] as const;
-	let chosen: { from: string; addresses: IpAddress[] } | undefined;
-	for (const [from, text = ""] of sources) {
-		const addresses = readAddresses(from, text, families, reasons);
-		if (addresses.length === 0) continue;
-		if (chosen && formatAll(chosen.addresses) !== formatAll(addresses))
-			reasons.push({
-				code: "RequestConflict",
-				message: `${chosen.from} asks for ${formatAll(chosen.addresses)} and ${from} for ${formatAll(addresses)}; remove one`,
-			});
-		chosen ??= { from, addresses };
-	}
-	return chosen?.addresses ?? [];
+	const chosen = new Map<IPFamily, { from: string; address: IpAddress }>();
+	for (const [from, text = ""] of sources)
+		for (const address of readAddresses(from, text, families, reasons)) {
+			const { family } = address;
+			const other = chosen.get(family);
+			if (!other) chosen.set(family, { from, address });
+			else if (compareIp(other.address, address) !== 0)
+				reasons.push({
+					code: "RequestConflict",
+					message: `${other.from} asks for ${formatIp(other.address)} and ${from} for ${formatIp(address)}; remove one`,
+				});
+		}
+	return families.flatMap((family) => chosen.get(family)?.address ?? []);
 }
 
 function readAddresses(
@@ -161,9 +166,11 @@ function readAddresses(
 	reasons: Reason[],
 ): IpAddress[] {
 	const addresses: IpAddress[] = [];
+	const before = reasons.length;
 	for (const part of text.split(",")) {
 		if (part.trim() === "") continue;
-		const address = parseIp(part.trim());
+		if (reasons.length - before === mostReasons) break;
+		const address = parseIp(clip(part.trim()));
 		if (!address.ok) {
 			reasons.push({
 				code: "AddressInvalid",
@@ -190,11 +197,5 @@ function readAddresses(
 			});
 		else if (!sibling) addresses.push(address.value);
 	}
-	return addresses.sort(
-		(a, b) => families.indexOf(a.family) - families.indexOf(b.family),
-	);
-}
-
-function formatAll(addresses: readonly IpAddress[]): string {
-	return addresses.map(formatIp).join(", ");
+	return addresses;
 }
