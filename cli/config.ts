@@ -197,6 +197,7 @@ const cidrs = z.string().transform((value, context) => {
 });
 
 export const agentFlags = {
+	"node-port-range": nodePortRange,
 	node: {
 		schema: text.optional(),
 		value: "NAME",

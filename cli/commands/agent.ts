@@ -4,6 +4,7 @@ import { type Agent, startAgent } from "../../operator/agent/agent.ts";
 import { incidentEvents } from "../../operator/agent/incident-events.ts";
 import { agentMetrics } from "../../operator/agent/metrics.ts";
 import { AgentLease } from "../../operator/agent/lease/agent-lease.ts";
+import { startNodePortFacts } from "../../operator/agent/ports/start-node-port-facts.ts";
 import { startAgentStores } from "../../operator/agent/stores.ts";
 import type { Node } from "../../operator/api/core.ts";
 import { createKubeClient } from "../../operator/cluster/client.ts";
@@ -55,16 +56,30 @@ export async function agent(
 		namespace: flags.namespace,
 		instance: `${hostname()}_${Math.floor(random() * 2 ** 32).toString(16)}`,
 	};
+	const ports = startNodePortFacts({
+		client,
+		node,
+		namespace: ownNamespace,
+		range: flags["node-port-range"],
+		clock,
+		random,
+		log,
+	});
 	if (!backend) {
 		const report = new AgentLease({
 			...lease,
 			node,
 			nodeUid: () => nodeUid(client, node),
-			report: () => ({ node, rules: "off" }),
+			report: () => ({
+				node,
+				rules: "off",
+				...(ports.facts && { ports: ports.facts }),
+			}),
 			clock,
 			random,
 			log,
 		});
+		ports.onChange(() => report.changed());
 		const probes = await startProbeServer({
 			host: flags["metrics-host"],
 			port: flags["metrics-port"],
@@ -78,6 +93,7 @@ export async function agent(
 		);
 		await stopped(runtime);
 		report.stop();
+		await ports.end();
 		client.close();
 		await probes.close();
 		return;
@@ -119,6 +135,7 @@ export async function agent(
 		metrics: agentMetrics(registry),
 		tell: incidentEvents(node, stores, events),
 		lease,
+		nodePortFacts: ports,
 	});
 	log.info(
 		{ node, server: connection.server.href, probes: probes.port },
@@ -130,6 +147,7 @@ export async function agent(
 	role.stop();
 	await events.flush(2_000);
 	await stores.stop();
+	await ports.end();
 	client.close();
 	await probes.close();
 }
