@@ -5,6 +5,7 @@ import {
 	formatPortRange,
 	type PortRange,
 } from "../operator/model/nodeports/port-range.ts";
+import { quote } from "../operator/model/quote.ts";
 
 /** One flag of a command. Booleans take no value and can be negated (`--no-NAME`). */
 export interface Flag<T extends z.ZodType = z.ZodType> {
@@ -63,9 +64,11 @@ export function parseFlags<F extends Flags>(
 		}));
 	} catch (cause) {
 		const [line] = (cause as Error).message.split(". ");
-		throw new FairleadError("FlagInvalid", line ?? "unreadable flags", {
-			cause,
-		});
+		throw new FairleadError(
+			"FlagInvalid",
+			inOneLine(line ?? "unreadable flags"),
+			{ cause },
+		);
 	}
 	const values: Record<string, unknown> = {};
 	for (const [name, flag] of Object.entries(flags)) {
@@ -76,7 +79,7 @@ export function parseFlags<F extends Flags>(
 				"FlagInvalid",
 				given[name] === undefined
 					? `--${name} is missing: ${flag.help}`
-					: `--${name} ${JSON.stringify(given[name])}: ${issue?.message ?? "not understood"}`,
+					: `--${name} ${shown(given[name])}: ${inOneLine(issue?.message ?? "not understood")}`,
 			);
 		}
 		values[name] = result.data;
@@ -92,7 +95,7 @@ function parseArgument(
 	if (second !== undefined)
 		throw new FairleadError(
 			"FlagInvalid",
-			`one ${value} at a time, not ${JSON.stringify(first)} and ${JSON.stringify(second)}`,
+			`one ${value} at a time, not ${shown(first)} and ${shown(second)}`,
 		);
 	const result = schema.safeParse(first);
 	if (result.success) return result.data;
@@ -101,8 +104,22 @@ function parseArgument(
 		"FlagInvalid",
 		first === undefined
 			? `${value} is missing`
-			: `${JSON.stringify(first)}: ${issue?.message ?? "not understood"}`,
+			: `${shown(first)}: ${inOneLine(issue?.message ?? "not understood")}`,
 	);
+}
+
+/** A value as it was given, of bearable length; several with commas between. */
+function shown(value: unknown): string {
+	return [value]
+		.flat()
+		.map((each) => quote(String(each)))
+		.join(", ");
+}
+
+/** A message that may repeat what a user wrote. */
+function inOneLine(message: string): string {
+	const line = message.replace(/[\p{Cc}\u2028\u2029]+/gu, " ");
+	return line.length > 200 ? `${line.slice(0, 199)}…` : line;
 }
 
 /** Lines of help, one a flag, aligned, each with its default where it has one. */

@@ -13,7 +13,7 @@ test.each([
 });
 
 test("what a user wrote is shown on one line of bearable length", () => {
-	expect(quote("é\n")).toBe('"é\\n"');
+	expect(quote("é\n\u2028")).toBe('"é\\n\\u2028"');
 	expect(quote("y".repeat(81))).toBe(`"${"y".repeat(79)}…"`);
 	expect(quote("y".repeat(80))).toBe(`"${"y".repeat(80)}"`);
 });

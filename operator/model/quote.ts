@@ -2,7 +2,10 @@ const mostCharacters = 80;
 
 /** Whatever a user wrote, shown in a message of bearable length and on one line. */
 export function quote(text: string): string {
-	return JSON.stringify(clip(text));
+	// JSON leaves these two as they are, though they end a line as well.
+	return JSON.stringify(clip(text))
+		.replaceAll("\u2028", "\\u2028")
+		.replaceAll("\u2029", "\\u2029");
 }
 
 /** The start of a text that is too long to be shown as a whole. */
