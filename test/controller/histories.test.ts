@@ -209,7 +209,7 @@ describe("whatever order things happen in, and wherever the controller is killed
 			{ numRuns: 200, seed, endOnFailure: true },
 		);
 		expect(deaths).toBeGreaterThan(200);
-	}, 60_000);
+	}, 240_000);
 
 	it("no address is held twice while they are scarce, none lies idle, and whoever waits is told why", async () => {
 		const names = ["a", "b", "c", "d", "e", "f"];
@@ -248,7 +248,7 @@ describe("whatever order things happen in, and wherever the controller is killed
 			}),
 			{ numRuns: 50, seed, endOnFailure: true },
 		);
-	}, 60_000);
+	}, 240_000);
 });
 
 /** Addresses that two Services hold. */
