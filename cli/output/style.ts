@@ -35,5 +35,5 @@ export function wantsColour(
 
 /** One line without control characters: names and messages come from whoever may write objects. */
 export function plain(text: string): string {
-	return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").trim();
+	return text.replace(/[\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").trim();
 }
