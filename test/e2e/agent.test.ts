@@ -72,7 +72,11 @@ describe("fairlead agent", () => {
 					).body as unknown as Lease,
 				({ spec }) => expect(spec?.holderIdentity).toBe("node-1"),
 			);
-			expect(reportOf(lease)).toEqual({ node: "node-1", rules: "off" });
+			expect(reportOf(lease)).toMatchObject({
+				node: "node-1",
+				rules: "off",
+				ports: {},
+			});
 			expect(lease.metadata.ownerReferences).toMatchObject([
 				{ kind: "Node", uid: (node as unknown as Node).metadata.uid },
 			]);
