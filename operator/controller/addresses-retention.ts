@@ -138,7 +138,9 @@ export class Retention {
 		this.#cancel =
 			next === undefined
 				? () => {}
-				: clock.after(Math.min(Math.max(0, next - now), longestPauseMs), () => this.tend());
+				: clock.after(Math.min(Math.max(0, next - now), longestPauseMs), () =>
+						this.tend(),
+					);
 	}
 
 	stop(): void {
@@ -227,11 +229,11 @@ export class Retention {
 
 	#isLeaving({ namespace, name, uid }: AddressRequest): boolean {
 		const service = this.#options.caches.services.get(`${namespace}/${name}`);
-		return (
-			service?.metadata.uid !== uid ||
-			service.metadata.deletionTimestamp !== undefined ||
-			service.spec.type !== "LoadBalancer"
-		);
+		const { uid: own, deletionTimestamp } = service?.metadata ?? {};
+		if (!service || !own || deletionTimestamp !== undefined) return true;
+		// What it holds beside its balancer (external IPs) is under its UID with a suffix, and of no type.
+		if (uid !== own) return !uid.startsWith(own);
+		return service.spec.type !== "LoadBalancer";
 	}
 
 	#retentionMs(pool: string): number {

@@ -297,3 +297,94 @@ describe("killed just", () => {
 		},
 	);
 });
+
+describe("the API server refuses a reservation", () => {
+	test.each<[string, object, RegExp]>([
+		["without a pool", { addresses: ["10.0.0.1"] }, /spec\.pool: Required/],
+		[
+			"of a CIDR",
+			{ pool: "p", addresses: ["10.0.0.0/24"] },
+			/must be an IP address such as/,
+		],
+		[
+			"of an address with leading zeros",
+			{ pool: "p", addresses: ["10.0.0.01"] },
+			/must be an IP address/,
+		],
+		[
+			"of an address no balancer can have",
+			{ pool: "p", addresses: ["fe80::1"] },
+			/must not be an unspecified, loopback, link-local/,
+		],
+		[
+			"of the same address twice",
+			{ pool: "p", addresses: ["10.0.0.1", "10.0.0.1"] },
+			/Duplicate value/,
+		],
+		[
+			"of two addresses of a family for one Service",
+			{ pool: "p", addresses: ["10.0.0.1", "10.0.0.2"], serviceName: "web" },
+			/at most one IPv4 and one IPv6/,
+		],
+		[
+			"for what can be no Service",
+			{ pool: "p", serviceName: "Web/1" },
+			/spec\.serviceName: Invalid value/,
+		],
+	])("%s", async (_what, spec, message) => {
+		await expect(lab.reserve("bad", spec as { pool: string })).rejects.toThrow(
+			message,
+		);
+	});
+
+	test("but takes one of both families for one Service", async () => {
+		await lab.reserve("good", {
+			pool: "p",
+			addresses: ["10.0.0.1", "2001:DB8::1"],
+			serviceName: "1web",
+		});
+		await lab.reserved("good", "PoolNotFound", []);
+	});
+});
+
+test("a pool that got in while its kind had no schema is told what is wrong with it, and the others work on", async () => {
+	const schema = {
+		openAPIV3Schema: {
+			type: "object",
+			"x-kubernetes-preserve-unknown-fields": true,
+		},
+	};
+	await lab.kubectl(
+		...["patch", "crd", "addresspools.fairlead.dev", "--type=json", "-p"],
+		JSON.stringify([
+			{ op: "replace", path: "/spec/versions/0/schema", value: schema },
+		]),
+	);
+	const bad = {
+		addresses: [7, "10.1.0.0/30", null],
+		priority: "first",
+		serviceSelector: "everybody",
+		retention: { hours: 1 },
+	} as unknown as { addresses: string[] };
+	// The API server takes a moment to forget the schema.
+	await eventually(
+		() => lab.pool("bad", bad.addresses, bad).then(() => "taken", String),
+		(answer) => expect(answer).toBe("taken"),
+	);
+	await lab.make(resources.addressPools, { metadata: { name: "empty" } });
+	await lab.pool("good", "10.2.0.0/24");
+	await lab.service("a");
+	await lab.has("a", "10.2.0.0");
+	await lab.poolSays(
+		"bad",
+		"Ready",
+		"InvalidSpec",
+		/spec\.serviceSelector: must be a label selector, not "everybody"/,
+	);
+	await lab.poolSays(
+		"empty",
+		"Ready",
+		"InvalidSpec",
+		/spec\.addresses: must be a list of texts, not nothing/,
+	);
+});
