@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { jest } from "@jest/globals";
 import type { Service, ServicePort } from "../../operator/api/core.ts";
 import { annotations, finalizers } from "../../operator/api/names.ts";
@@ -647,6 +648,14 @@ describe("fairlead nodeports", () => {
 		};
 		await world.kubectl(["apply", "-f", "-"], JSON.stringify(pod));
 		const { code, out } = await run();
+		// The page shows what the command prints.
+		const page = await readFile(
+			new URL("../../docs/reference/node-ports.md", import.meta.url),
+			"utf8",
+		);
+		expect(page).toContain(
+			`$ fairlead nodeports\n${out.slice(0, -2).join("\n")}\n\`\`\``,
+		);
 		expect({ code, out }).toEqual({
 			code: 0,
 			out: [

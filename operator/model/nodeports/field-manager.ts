@@ -4,7 +4,7 @@ import type { ObjectMeta } from "../../api/meta.ts";
  * Under this name NodePorts are applied to Services. It owns them for a moment only: while it does, the API server keeps
  * the item of spec.ports alive when whoever applied the Service renames or removes that port, and refuses the change, for
  * what is left of the item has no name. Once the ownership is given up, the values stay as if the API server had
- * allocated them (docs/adr/0009).
+ * allocated them (docs/adr/0011).
  */
 export const nodePortsManager = "fairlead-node-ports";
 
