@@ -98,12 +98,15 @@ export class ProgrammingWatch {
 	of(key: string, service: Service): Programming {
 		const { agents } = this.#options;
 		const { state } = agents;
+		const programmed = wasProgrammed(service);
 		if (state !== "Carrying") {
 			this.#drop(key);
-			return { kind: state };
+			// Nodes that are all unready at once have mostly lost the API server: their rules are where they were.
+			return state === "NoReadyNodes" && programmed
+				? this.#answer(key, undefined)
+				: { kind: state };
 		}
 		if (!isRecorded(service)) return { kind: "Unrecorded" };
-		const programmed = wasProgrammed(service);
 		let entry = this.#entries.get(key);
 		if (entry?.done && programmed) {
 			this.#drop(key);
