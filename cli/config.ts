@@ -57,23 +57,20 @@ const wholeNumber = (least: number, most: number, fallback: number) => {
 		.default(fallback);
 };
 
-/** As `90s`, `10m` or `2h`; in milliseconds. */
-const duration = (fallback: string) => {
-	const units = { s: 1_000, m: 60_000, h: 3_600_000 };
-	return z
+const units = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** As `90s`, `10m` or `2h`; `milliseconds` reads it. */
+const duration = (fallback: string) =>
+	z
 		.string()
-		.default(fallback)
-		.transform((value, context) => {
-			const [, count, unit] = /^(\d{1,6})([smh])$/.exec(value) ?? [];
-			if (count !== undefined)
-				return Number(count) * units[unit as keyof typeof units];
-			context.addIssue({
-				code: "custom",
-				message: "must be a duration, for instance 90s, 10m or 2h",
-			});
-			return z.NEVER;
-		});
-};
+		.regex(/^\d{1,6}[smh]$/, "must be a duration, for instance 90s, 10m or 2h")
+		.default(fallback);
+
+export function milliseconds(duration: string): number {
+	return (
+		Number.parseInt(duration, 10) * units[duration.at(-1) as keyof typeof units]
+	);
+}
 
 const logLevel = {
 	schema: z

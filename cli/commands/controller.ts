@@ -4,7 +4,7 @@ import { createKubeClient } from "../../operator/cluster/client.ts";
 import { loadConnection } from "../../operator/cluster/kubeconfig.ts";
 import { Controller } from "../../operator/controller/controller.ts";
 import { startProbeServer } from "../../operator/probes/server.ts";
-import type { controllerFlags } from "../config.ts";
+import { type controllerFlags, milliseconds } from "../config.ts";
 import type { FlagValues } from "../flags.ts";
 import { connectionSources } from "../kube.ts";
 import { type Runtime, stopped } from "../runtime.ts";
@@ -40,7 +40,7 @@ export async function controller(
 		auditSchedule: flags["audit-schedule"],
 		orphans: {
 			delete: flags["delete-orphans"],
-			graceMs: flags["orphan-grace"],
+			graceMs: milliseconds(flags["orphan-grace"]),
 			confirmed: flags["confirm-orphans"],
 		},
 	});

@@ -70,6 +70,11 @@ export class Controller {
 				"FlagInvalid",
 				`--audit-schedule ${JSON.stringify(options.auditSchedule)}: must be a cron expression, for instance */10 * * * *`,
 			);
+		if (options.orphans?.delete && options.clusterId === undefined)
+			throw new FairleadError(
+				"FlagInvalid",
+				"--delete-orphans: needs --cluster-id, so that nobody else's balancers are taken for this cluster's; kubectl get namespace kube-system -o jsonpath={.metadata.uid} prints the one used so far",
+			);
 		this.#caches = new Caches({
 			client,
 			namespace: options.namespace ?? "fairlead-system",

@@ -7,6 +7,7 @@ import {
 } from "../../operator/cluster/kube.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import { audit } from "../../operator/controller/audit.ts";
+import { Controller } from "../../operator/controller/controller.ts";
 import type { Caches } from "../../operator/controller/caches.ts";
 import { controllerMetrics } from "../../operator/controller/metrics.ts";
 import { OrphanCollector } from "../../operator/controller/orphans/orphan-collector.ts";
@@ -231,6 +232,26 @@ describe("the collection of orphans", () => {
 		}
 		await run(...held);
 		expect(deletes()).toHaveLength(4);
+	});
+
+	it("is not begun by a controller that is to delete and was not told the cluster's id", () => {
+		setUp();
+		expect(
+			() =>
+				new Controller({
+					client: {} as KubeClient,
+					clock: cloud.clock,
+					random: () => 0,
+					log,
+					metrics: new Registry(),
+					identity: "a",
+					leaseNamespace: undefined,
+					clusterId: undefined,
+					workers: 1,
+					auditSchedule: "* * * * *",
+					orphans: { delete: true, graceMs: 0, confirmed: 0 },
+				}),
+		).toThrow("--delete-orphans: needs --cluster-id");
 	});
 
 	it("deletes nothing when the Services cannot be read, or the term is over", async () => {
