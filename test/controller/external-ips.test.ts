@@ -521,6 +521,19 @@ describe("an external IP by annotation", () => {
 		await has("second", ["192.0.2.8"]);
 	});
 
+	it("is never one that somebody wrote himself, until he removes it", async () => {
+		kube.set("addresspools", pool("a", ["192.0.2.8/31"]));
+		kube.set("services", service("writer", { externalIPs: ["192.0.2.8"] }));
+		kube.set("services", service("first", { asks: "auto" }));
+		start();
+		await has("first", ["192.0.2.9"]);
+		kube.set("services", service("second", { asks: "auto" }));
+		await says("second", "False/PoolFull");
+		kube.set("services", service("writer"));
+		await has("second", ["192.0.2.8"]);
+		await says("second", "True/Granted");
+	});
+
 	it("that is recorded is adopted at the start, before an older Service is given anything", async () => {
 		const holder = service("holder", {
 			asks: "auto",

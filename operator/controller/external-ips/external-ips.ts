@@ -33,6 +33,7 @@ import type { Caches } from "../caches.ts";
 import { servicePatch } from "../service-patch.ts";
 import { AddressUsers, fill } from "./address-users.ts";
 import { PolicySync } from "./policy-sync.ts";
+import { WrittenAddresses } from "./written-addresses.ts";
 
 export interface ExternalIPsOptions {
 	client: KubeClient;
@@ -70,6 +71,7 @@ export class ExternalIPs {
 	/** Keys of the Services that external IPs concern, by namespace. */
 	readonly #concerned = new Map<string, Set<string>>();
 	#users: AddressUsers | undefined;
+	readonly #written: WrittenAddresses;
 	/** By UID. */
 	readonly #refusals = new Map<string, Refusal>();
 	#undo: (() => void)[] = [];
@@ -87,6 +89,7 @@ export class ExternalIPs {
 			changed: () => this.#wakeAll(),
 			ownChanged: () => options.addresses.ownChanged(),
 		});
+		this.#written = new WrittenAddresses(options.addresses);
 		this.#queue.run((key) => this.#sync(key));
 	}
 
@@ -96,7 +99,7 @@ export class ExternalIPs {
 			caches.services.onChange(({ type, object }) => {
 				const key = objectKey(object);
 				const gone = type === "deleted";
-				if (gone) this.#forget(object);
+				if (gone) this.#forget(key, object);
 				const concerns = !gone && concernsExternalIPs(object);
 				const did = this.#concern(key, concerns);
 				for (const other of this.#users?.setService(
@@ -129,6 +132,8 @@ export class ExternalIPs {
 		for (const service of caches.services.values())
 			if (concernsExternalIPs(service)) {
 				this.#concern(objectKey(service), true);
+				// Before anything is given out: the queues begin in a later turn.
+				this.#keepWritten(objectKey(service));
 				this.#queue.add(objectKey(service));
 			}
 		this.#policy.start();
@@ -174,12 +179,25 @@ export class ExternalIPs {
 		return did;
 	}
 
-	#forget(service: Service): void {
+	#forget(key: string, service: Service): void {
+		this.#written.take(key, undefined, () => false);
 		this.#refusals.delete(service.metadata.uid ?? "");
 		this.#options.addresses.releaseExternal(service);
 	}
 
+	/** What is granted and nobody gave out must not be given to others. */
+	#keepWritten(key: string): void {
+		const service = this.#options.caches.services.get(key);
+		const { grants } = this.#policy;
+		const granted = (ip: string) =>
+			service !== undefined &&
+			grants !== undefined &&
+			this.#grantOf(service, ip, grants).kind === "Granted";
+		this.#written.take(key, service, granted);
+	}
+
 	async #sync(key: string): Promise<{ retryAfterMs: number } | undefined> {
+		this.#keepWritten(key);
 		for (let step = 0; step < maxSteps; step++)
 			if (!(await this.#step(key))) return this.#askAgain(key);
 		throw new FairleadError(
