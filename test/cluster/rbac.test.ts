@@ -233,19 +233,20 @@ const life: [string, () => Promise<unknown>][] = [
 		"holds a class that is in use, and reads it again that somebody else wrote first",
 		async () => {
 			const ref = { name: "cloud" };
+			const made: string[] = [];
 			await jostle(resources.balancerClasses, ref, async (round) => {
 				await admin.patch(resources.balancerClasses, ref, {
 					type: "merge",
 					body: { metadata: { finalizers: null } },
 				});
 				await world.service(`more-${round}`);
-				await world.address(`more-${round}`);
-				await kubectl("delete", "svc", `more-${round}`, "--timeout=20s");
+				made.push(`more-${round}`);
 			});
 			await eventually(
 				() => kubectl("get", "balancerclass", "cloud", "-o", "yaml"),
 				(text) => expect(text).toContain("Ready"),
 			);
+			await kubectl("delete", "svc", ...made, "--timeout=40s");
 		},
 	],
 	[
