@@ -8,11 +8,13 @@ import type {
 import { annotations, conditions, finalizers } from "../../api/names.ts";
 import { errors } from "../../errors.ts";
 import { addressingOf } from "../addresses/addressing.ts";
+import type { ObservedBalancer } from "../balancer/balancer.ts";
 import { desiredBalancer } from "../balancer/desired.ts";
 import { explain } from "../explain.ts";
 import { resolveOwnership } from "../ownership.ts";
 import { ClusterFacts, type ClusterSnapshot } from "./cluster-facts.ts";
 import { explainService } from "./explain-service.ts";
+import type { Explanation, StepReport } from "./explanation.ts";
 import { type ReasonEntry, reasons } from "./reasons.ts";
 
 /** Clusters as they may be: small enough that Services meet, with records, annotations and statuses anybody may write. */
@@ -426,37 +428,53 @@ describe("explanations of any cluster", () => {
 							ownership.class.spec.provider === "HetznerCloud")
 					)
 						continue;
-					const written = explain({
+					const verdicts = explain({
 						service: subject,
 						ownership,
-						outcome: { kind: "Unknown" },
-						readyEndpoints: false,
+						outcome: { kind: "Observed", balancer: observed },
+						readyEndpoints: facts
+							.slicesOf(keyOf(subject))
+							.some(({ endpoints = [] }) =>
+								endpoints.some(({ conditions: is }) => is?.ready !== false),
+							),
 						seen: "1",
 						now: "2026-01-06T00:00:00Z",
 						...ownWorld(subject, from),
-					}).find(({ type }) => type === conditions.addressAssigned);
+					});
+					const written = verdicts.find(
+						({ type }) => type === conditions.addressAssigned,
+					);
 					const told = explainService(subject, facts);
+					const serving = told.steps.find(({ step }) => step === "Serving");
+					if (serving && addressOf(told)?.state === "Done") {
+						const entry: ReasonEntry | undefined =
+							reasons[serving.reason as keyof typeof reasons];
+						expect(entry?.condition ?? serving.reason).toBe(
+							verdicts.find(({ type }) => type === conditions.serving)?.reason,
+						);
+						compared++;
+					}
 					const [first] = told.steps;
-					const address = told.steps.find(({ step }) => step === "Address");
+					const at = addressOf(told);
 					if (ownership.kind === "Refused") {
 						expect(first).toMatchObject({
 							reason: written?.reason,
 							message: written?.message,
 						});
 						compared++;
-					} else if (address?.state === "Blocked") {
-						expect(address).toMatchObject({
+					} else if (at?.state === "Blocked") {
+						expect(at).toMatchObject({
 							reason: written?.reason,
 							message: written?.message,
 						});
 						expect(written?.status).toBe("False");
 						compared++;
 					} else if (
-						(address?.state === "Done" || address?.state === "Notice") &&
+						(at?.state === "Done" || at?.state === "Notice") &&
 						facts.allocator.addressesOf(subject.metadata.uid ?? "").length > 0
 					) {
 						expect(written?.status).toBe("True");
-						expect(address).toMatchObject({
+						expect(at).toMatchObject({
 							reason: written?.reason,
 							message: written?.message,
 						});
@@ -469,6 +487,19 @@ describe("explanations of any cluster", () => {
 		expect(compared).toBeGreaterThan(100);
 	});
 });
+
+function addressOf({ steps }: Explanation): StepReport | undefined {
+	return steps.find(({ step }) => step === "Address");
+}
+
+/** A balancer as its provider made it. */
+const observed: ObservedBalancer = {
+	id: "b",
+	addresses: ["192.0.2.0"],
+	ipMode: "VIP",
+	ports: [{ protocol: "TCP", port: 80, state: "Configured" }],
+	targetProblems: [],
+};
 
 describe("the registry of reasons", () => {
 	it.each(Object.entries(reasons))(
