@@ -241,6 +241,8 @@ describe("an exhausted pool", () => {
 				await lab.waits("choosy", "AddressNotInPool");
 				await lab.service("b");
 				await lab.waits("b", "PoolFull", /full \(1 of 1\)/);
+				// Ages are counted in seconds; within one the UID decides.
+				await new Promise((resolve) => setTimeout(resolve, 1_001));
 				await lab.service("c");
 				await lab.waits("c", "PoolFull");
 				const waiting = (await lab.get("c"))?.metadata.resourceVersion;
