@@ -3,6 +3,7 @@ import { jest } from "@jest/globals";
 import type { Service, ServicePort } from "../../operator/api/core.ts";
 import { annotations, finalizers } from "../../operator/api/names.ts";
 import { resources } from "../../operator/cluster/kube.ts";
+import { parsePortRange } from "../../operator/model/nodeports/port-range.ts";
 import { eventually } from "../support/eventually.ts";
 import { Fairlead } from "../support/fairlead.ts";
 import {
@@ -608,6 +609,32 @@ it("ports survive a controller that is killed: same names, same ports, whoever i
 	for (const name of names) await world.ports(name, had.get(name) ?? "");
 	expect(new Set(had.values()).size).toBe(3);
 	await second.kill("SIGTERM");
+});
+
+describe("the API server", () => {
+	it.each<[string, string, string | undefined]>([
+		["a range", "30000-30063", undefined],
+		["one port", "30000", undefined],
+		["blanks around the hyphen", "30000 - 30063", undefined],
+		["every port there is", "1-65535", undefined],
+		["nothing", "", "spec.range"],
+		["a word", "edge", "must be a range of ports such as 30000-30063"],
+		["port 0", "0-10", "must be a range of ports such as"],
+		["a port above 65535", "30000-65536", "must not hold ports above 65535"],
+		["ends the wrong way round", "30001-30000", "swap the two"],
+		["two ranges", "30000-30001,30005", "must be a range of ports such as"],
+	])("judges %s: %j", async (_what, range, refusal) => {
+		const made = world.pool("judged", range);
+		if (refusal === undefined) await made;
+		else await expect(made).rejects.toThrow(refusal);
+		expect(parsePortRange(range) !== undefined).toBe(refusal === undefined);
+	});
+
+	it("refuses a pool whose name would read as a port", async () => {
+		await expect(world.pool("30080", "30080")).rejects.toThrow(
+			"metadata.name must not be a number",
+		);
+	});
 });
 
 describe("fairlead nodeports", () => {

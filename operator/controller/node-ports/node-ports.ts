@@ -149,9 +149,7 @@ export class NodePorts {
 			space < 0 ? [key, ""] : [key.slice(0, space), key.slice(space + 1)];
 		switch (kind) {
 			case "service":
-				return this.#options.writing.run(name, () =>
-					this.#services.sync(name),
-				);
+				return this.#options.writing.run(name, () => this.#services.sync(name));
 			case "pool":
 				return this.#records.save(name);
 			case "placeholder":

@@ -31,8 +31,10 @@ export class Releases {
 
 	/** Whether a Service has, or would get, NodePorts that its class says to give back. */
 	concerns(service: Service): boolean {
-		if (!toRelease(service)) return false;
-		const ownership = resolveOwnership(service, this.#caches.classes.values());
+		const classes = [...this.#caches.classes.values()];
+		// Asked at every change of every Service; mostly no class releases.
+		if (!classes.some(releases) || !toRelease(service)) return false;
+		const ownership = resolveOwnership(service, classes);
 		return ownership.kind === "Ours" && releases(ownership.class);
 	}
 
