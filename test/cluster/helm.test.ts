@@ -85,6 +85,7 @@ const serve = async (name: string, address: string): Promise<Service> => {
 		() => read<Service>("svc", name),
 		(found) =>
 			expect(found.status?.loadBalancer?.ingress?.[0]?.ip).toBe(address),
+		60_000,
 	);
 };
 const leader = async (): Promise<string> =>
