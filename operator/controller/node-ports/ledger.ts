@@ -33,7 +33,7 @@ export class Ledger {
 	#pools: PortPool[] = [];
 	#conflicts: NodePortConflict[] = [];
 	#clashing = new Map<number, NodePortConflict[]>();
-	readonly #suspects = new Map<number, number>();
+	readonly #suspects = new Map<number, { until: number; times: number }>();
 
 	constructor(options: LedgerOptions) {
 		this.#options = options;
@@ -134,17 +134,26 @@ export class Ledger {
 		return claim?.released === undefined ? claim?.service : undefined;
 	}
 
-	/** The API server says somebody has it, and the cache knows nobody. */
-	suspect(port: number): void {
-		this.#suspects.set(port, this.#options.clock.monotonic() + suspectMs);
+	/**
+	 * The API server says somebody has it, and the cache knows nobody. Returns the milliseconds it counts as taken: few at
+	 * first, since the API server tells of a deleted Service before it frees the ports of it.
+	 */
+	suspect(port: number): number {
+		const times = (this.#suspects.get(port)?.times ?? 0) + 1;
+		const ms = Math.min(500 * 2 ** times, suspectMs);
+		const until = this.#options.clock.monotonic() + ms;
+		this.#suspects.set(port, { until, times });
+		return ms;
 	}
 
 	isSuspect(port: number): boolean {
-		const until = this.#suspects.get(port);
-		if (until === undefined) return false;
-		if (until > this.#options.clock.monotonic()) return true;
+		const known = this.#suspects.get(port);
+		return known !== undefined && known.until > this.#options.clock.monotonic();
+	}
+
+	/** The API server gave it. */
+	trust(port: number): void {
 		this.#suspects.delete(port);
-		return false;
 	}
 
 	readonly ground: Ground = {

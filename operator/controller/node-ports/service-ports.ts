@@ -25,7 +25,7 @@ import {
 	type PortTrouble,
 } from "../../model/nodeports/verdict.ts";
 import type { Caches } from "../caches.ts";
-import { type Ledger, suspectMs } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Placeholders } from "./placeholders.ts";
 import type { PoolRecords } from "./pool-records.ts";
 import type { Releases } from "./releases.ts";
@@ -144,17 +144,18 @@ export class ServicePorts {
 		await placeholders.letGo(ports.map(({ nodePort }) => nodePort));
 		try {
 			caches.services.apply(await this.#own(service, { spec: { ports } }));
+			for (const { nodePort } of ports) ledger.trust(nodePort);
 			return "again";
 		} catch (error) {
 			const taken = takenPort(error);
 			if (taken !== undefined) {
-				ledger.suspect(taken);
+				const retryAfterMs = ledger.suspect(taken);
 				// A pool has others; who asked for this one waits for it.
 				if (plan.kind === "Place" && plan.pool !== undefined) return "again";
 				const message = `the API server says that NodePort ${taken} is taken, but no Service has it; ask for another, or wait: it finds ports that a failed write left behind within some minutes`;
 				return {
 					trouble: { reason: "PortTaken", message },
-					retryAfterMs: suspectMs,
+					retryAfterMs,
 				};
 			}
 			if (isFairleadError(error, "KubeInvalid"))
