@@ -243,7 +243,7 @@ test("what is planned is what the controller then does, edit after edit", async 
 		} as Service);
 	await caughtUp(1);
 	let moved = 0;
-	const edits = fc.sample(edit, { numRuns: 20, seed: 20_260_601 });
+	const edits = fc.sample(edit, { numRuns: 24, seed: 20_260_601 });
 	for (const [at, docs] of edits.entries()) {
 		const known = new Set((await pools()).map(({ metadata }) => metadata.name));
 		if (docs.every(({ name, spec }) => spec === null && !known.has(name)))
