@@ -42,9 +42,10 @@ export class PoolStatus {
 		this.#queue.run((pool) => this.#bring(pool));
 	}
 
-	/** Counts may differ from what is written. */
-	changed(): void {
-		for (const name of this.#options.caches.pools.keys())
+	/** What is written of a pool, or of any, may differ from what is so. */
+	changed(pool?: string): void {
+		const names = pool ? [pool] : this.#options.caches.pools.keys();
+		for (const name of names)
 			this.#queue.addAfter(name, this.#options.everyMs ?? 500);
 	}
 

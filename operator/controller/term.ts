@@ -232,6 +232,8 @@ export class Term {
 				addresses.poolsChanged();
 				this.#reservations.poolsChanged();
 			},
+			written: (kind, name) =>
+				(kind === "class" ? classStatus : this.#poolStatus).changed(name),
 			undone: (key, lost) => this.#repairs.undone(key, lost),
 			meant: (key) => this.#repairs.meant(key),
 			isOwnWrite: (key) => sync.isOwnWrite(key),

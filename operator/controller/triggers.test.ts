@@ -48,6 +48,7 @@ function setUp() {
 	const undone: string[][] = [];
 	const meant: string[] = [];
 	const classes: string[] = [];
+	const written: string[] = [];
 	let pools = 0;
 	const triggers = new Triggers({
 		caches,
@@ -62,6 +63,7 @@ function setUp() {
 		classChanged: (name) => classes.push(name),
 		classesMeant: () => meant.push("classes"),
 		poolsChanged: () => pools++,
+		written: (kind, name) => written.push(`${kind} ${name}`),
 		isOwnWrite: (key) => key === "shop/own",
 		isPatching: (key) => key === "shop/patched",
 	});
@@ -72,6 +74,7 @@ function setUp() {
 		caches,
 		woken,
 		gone,
+		written,
 		undone,
 		meant,
 		classes,
@@ -245,7 +248,7 @@ describe("a change in the cluster wakes", () => {
 	});
 
 	it("the pools when one of them is edited, not when its counts are written", () => {
-		const { caches, pools } = setUp();
+		const { caches, pools, written } = setUp();
 		const pool: AddressPool = {
 			metadata: { name: "p", uid: "p" },
 			spec: { addresses: [] },
@@ -254,6 +257,8 @@ describe("a change in the cluster wakes", () => {
 		expect(pools()).toBe(1);
 		caches.pools.put(at({ ...pool, status: { conditions: [] } }));
 		expect(pools()).toBe(1);
+		// Whoever keeps the status is told: it may have been wiped.
+		expect(written).toEqual(["pool p", "pool p"]);
 		caches.pools.put(at({ ...pool, spec: { addresses: ["10.0.0.0/24"] } }));
 		expect(pools()).toBe(2);
 	});

@@ -26,6 +26,8 @@ export interface TriggersOptions {
 	/** Somebody wants something else of a BalancerClass, of a new one, or of one no longer. */
 	classesMeant: () => void;
 	poolsChanged: () => void;
+	/** Somebody wrote a class or a pool, perhaps only its status, which is ours to keep true. */
+	written: (kind: "class" | "pool", name: string) => void;
 	/** Whether a change of this Service is the answer of our own write, being handled already. */
 	isOwnWrite: (key: string) => boolean;
 	/** Whether it may be, its answer being on its way. */
@@ -92,11 +94,13 @@ export class Triggers {
 			}),
 			caches.classes.onChange((change) => {
 				classChanged(change.object.metadata.name);
+				this.#options.written("class", change.object.metadata.name);
 				if (!isMeant(change)) return;
 				this.#options.classesMeant();
 				this.wakeAll();
 			}),
 			caches.pools.onChange((change) => {
+				this.#options.written("pool", change.object.metadata.name);
 				if (!isMeant(change)) return;
 				poolsChanged();
 				this.#wakeWaiting();

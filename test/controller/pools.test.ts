@@ -168,3 +168,23 @@ it("writes the counts of a pool in the end when the API server fails at first", 
 	);
 	expect(failures).toBeGreaterThan(1);
 });
+
+it("writes the status of pools and classes again when somebody wiped it", async () => {
+	kube.set("services", service("web"));
+	controller.start();
+	await has("web", ["192.0.2.7"]);
+	const said = () => [
+		kube.get<AddressPool>("addresspools", "only")?.status?.ipv4?.assigned,
+		kube.get<BalancerClass>("balancerclasses", "fixed")?.status?.conditions?.[0]
+			?.status,
+	];
+	await eventually(said, (found) => expect(found).toEqual(["1", "True"]));
+	for (const [plural, name] of [
+		["addresspools", "only"],
+		["balancerclasses", "fixed"],
+	] as const) {
+		const { status: _, ...wiped } = kube.get<AddressPool>(plural, name) ?? pool;
+		kube.set(plural, wiped);
+	}
+	await eventually(said, (found) => expect(found).toEqual(["1", "True"]));
+});
