@@ -21,4 +21,4 @@ COPY --from=build /fairlead/node_modules node_modules
 COPY --from=build /fairlead/dist dist
 COPY crds crds
 USER 65532:65532
-ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "/fairlead/dist/cli/main.js"]
+ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "--max-semi-space-size=4", "/fairlead/dist/cli/main.js"]
