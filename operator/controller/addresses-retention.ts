@@ -53,6 +53,7 @@ export class Retention {
 	/** UIDs of Services whose leaving is written down, or was too much to be. */
 	readonly #noted = new Set<string>();
 	#cancel: Cancel = () => {};
+	#stopped = false;
 
 	/** Takes up what the pools' status says; the allocator has adopted all holders. */
 	constructor(options: RetentionOptions) {
@@ -108,11 +109,14 @@ export class Retention {
 		this.#released(objectKey(service));
 	}
 
-	/** The Service holds what is recorded on it: nothing needs to be kept of that any longer. */
+	/** Of what is recorded on the Service and really its own nothing needs to be kept any longer: records can be copied. */
 	holds(service: Service): void {
-		this.#noted.delete(service.metadata.uid ?? "");
+		const { uid = "" } = service.metadata;
+		this.#noted.delete(uid);
 		if (this.#held.size === 0) return;
-		for (const address of assignmentOf(service)?.addresses ?? [])
+		const recorded = assignmentOf(service)?.addresses ?? [];
+		const own = this.#options.allocator.addressesOf(uid).map(({ ip }) => ip);
+		for (const address of own.filter((each) => recorded.includes(each)))
 			for (const [pool, held] of this.#held) {
 				const kept = held.filter(
 					(entry) => entry.address !== address || entry.reason !== "Retained",
@@ -134,6 +138,8 @@ export class Retention {
 			if (standing.length < held.length) this.#set(pool, standing);
 		}
 		this.#cancel();
+		// What still runs at the end of a term may release something.
+		if (this.#stopped) return;
 		const next = nextExpiry([...this.#held.values()].flat());
 		this.#cancel =
 			next === undefined
@@ -144,6 +150,7 @@ export class Retention {
 	}
 
 	stop(): void {
+		this.#stopped = true;
 		this.#cancel();
 	}
 

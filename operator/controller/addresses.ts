@@ -99,8 +99,8 @@ export class Addresses {
 	addressing(service: Service, className: string): Addressing {
 		const result = this.#request(service, className);
 		const { uid } = result.request;
-		this.#retention.holds(service);
 		if (!result.ok) {
+			this.#retention.holds(service);
 			// Wishes that contradict each other move nobody from what it holds.
 			const { reasons } = result;
 			const addresses = this.#allocator.addressesOf(uid);
@@ -112,6 +112,7 @@ export class Addresses {
 		}
 		this.#keys.set(uid, objectKey(service));
 		const allocation = this.#allocator.allocate(result.request);
+		this.#retention.holds(service);
 		this.#wake(allocation.wake);
 		const recorded = assignmentOf(service)?.addresses ?? [];
 		const now = allocation.addresses.map((each) => each.ip);
