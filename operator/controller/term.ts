@@ -164,7 +164,10 @@ export class Term {
 		this.#repairs = new Repairs({
 			clock,
 			log,
-			wake: (key) => this.#queue.add(key, "normal"),
+			wake: (key) => {
+				this.#queue.add(key, "normal");
+				this.#externalIPs.wake(key);
+			},
 		});
 		const addresses = new Addresses({
 			caches,
@@ -190,6 +193,8 @@ export class Term {
 			client,
 			caches,
 			addresses,
+			writing: this.#writing,
+			repairs: this.#repairs,
 			clock,
 			random,
 			log,
@@ -237,7 +242,8 @@ export class Term {
 			undone: (key, lost) => this.#repairs.undone(key, lost),
 			meant: (key) => this.#repairs.meant(key),
 			isOwnWrite: (key) => sync.isOwnWrite(key),
-			isPatching: (key) => sync.isPatching(key),
+			isPatching: (key) =>
+				sync.isPatching(key) || this.#externalIPs.isPatching(key),
 		});
 		this.#programming = new ProgrammingWatch({
 			agents: options.agents,

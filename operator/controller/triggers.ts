@@ -6,6 +6,8 @@ import type { Change } from "../cluster/index.ts";
 import type { Priority } from "../cluster/workqueue.ts";
 import type { Target } from "../model/balancer/balancer.ts";
 import { balancerTargets } from "../model/balancer/targets.ts";
+import { externalIPRecordOf } from "../model/external-ips/record.ts";
+import { canonical } from "../model/external-ips/roles.ts";
 import { holdingOf } from "../model/holding.ts";
 import { providerTraits } from "../model/provider-traits.ts";
 import { undone } from "../model/undone.ts";
@@ -204,12 +206,29 @@ function waitsForAddress({ status }: Service): boolean {
 	);
 }
 
-/** Whether somebody wants something else of a Service; what stands in metadata beside its labels is asked elsewhere. */
+/**
+ * Whether somebody wants something else of a Service; what else stands in metadata is asked elsewhere. External IPs that
+ * Fairlead assigned come and go without anybody's wish.
+ */
 function isWanted(old: Service, now: Service): boolean {
 	return (
 		old.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
-		JSON.stringify(old.spec) !== JSON.stringify(now.spec)
+		old.metadata.annotations?.[annotations.externalIPs] !==
+			now.metadata.annotations?.[annotations.externalIPs] ||
+		wishesOf(old, [old, now]) !== wishesOf(now, [old, now])
 	);
+}
+
+function wishesOf({ spec }: Service, versions: readonly Service[]): string {
+	if (!spec.externalIPs) return JSON.stringify(spec);
+	const assigned = versions.flatMap(
+		(each) => externalIPRecordOf(each)?.addresses ?? [],
+	);
+	const { externalIPs, ...rest } = spec;
+	const own = externalIPs.filter(
+		(text) => !assigned.includes(canonical([text])[0] ?? text),
+	);
+	return JSON.stringify(own.length > 0 ? { ...rest, own } : rest);
 }
 
 function sameTargets(a: Target[], b: Target[]): boolean {

@@ -373,6 +373,7 @@ function contested(world: World, verdicts: Verdict[]): Verdict[] {
 	);
 }
 
-function quarrel(lost: string[]): string {
+/** What a Service is told whose marks somebody keeps taking off. */
+export function quarrel(lost: readonly string[]): string {
 	return `somebody keeps undoing what Fairlead writes: ${lost.join(", ")}; Fairlead puts it back ever more rarely. Have that controller or GitOps tool leave these alone`;
 }

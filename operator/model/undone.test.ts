@@ -115,3 +115,55 @@ describe("what somebody undid on a Service", () => {
 		expect(undone(theirs, now)).toEqual([]);
 	});
 });
+
+describe("what somebody undid of a Service's external IPs", () => {
+	const having: Service = {
+		metadata: {
+			name: "web",
+			annotations: {
+				[annotations.externalIPs]: "auto",
+				[annotations.assignedExternalIPs]:
+					'{"addresses":["2001:db8::1"],"pools":["a"],"number":"7"}',
+			},
+		},
+		spec: { externalIPs: ["198.51.100.1", "2001:DB8::1"] },
+	};
+	it.each<[string, (service: Service) => void, string[]]>([
+		[
+			"nothing, when the user's own are removed and ours written another way",
+			({ spec }) => {
+				spec.externalIPs = ["2001:db8:0::1"];
+			},
+			[],
+		],
+		[
+			"ours, when the manifest replaces them",
+			({ spec }) => {
+				spec.externalIPs = ["198.51.100.1"];
+			},
+			["spec.externalIPs"],
+		],
+		[
+			"the record, when it is edited",
+			({ metadata }) => {
+				metadata.annotations = {
+					...metadata.annotations,
+					[annotations.assignedExternalIPs]: "",
+				};
+			},
+			["annotation fairlead.dev/assigned-external-ips"],
+		],
+		[
+			"nothing, when nobody asks for them any more",
+			({ metadata, spec }) => {
+				metadata.annotations = {};
+				spec.externalIPs = [];
+			},
+			[],
+		],
+	])("%s", (_what, edit, lost) => {
+		const now = structuredClone(having);
+		edit(now);
+		expect(undone(having, now)).toEqual(lost);
+	});
+});

@@ -643,4 +643,60 @@ describe("an external IP by annotation", () => {
 			(list) => expect(list).toEqual(["192.0.2.10", "192.0.2.8"]),
 		);
 	});
+
+	it("that somebody keeps taking off, as GitOps tools do, is put back ever more rarely, and the condition says so", async () => {
+		kube.set("services", service("web", { asks: "auto" }));
+		start();
+		for (let times = 0; times < 4; times++) {
+			await has("web", ["192.0.2.8"]);
+			await says("web", "True/Granted");
+			const { externalIPs: _, ...spec } = (get("web") as Service).spec;
+			kube.set("services", { ...(get("web") as Service), spec });
+		}
+		await says(
+			"web",
+			"True/Contested: 192.0.2.8 (pool a); somebody keeps undoing what Fairlead writes: spec.externalIPs;",
+		);
+		await has("web", ["192.0.2.8"]);
+	});
+
+	it("is not written while another write of the Service, as of its NodePorts, is on its way", async () => {
+		let answer: () => void = () => {};
+		const answered = new Promise<void>((resolve) => {
+			answer = resolve;
+		});
+		let writes = 0;
+		kube.hold = async ({ method, path }) => {
+			if (method !== "PATCH" || !path.startsWith(specPath)) return;
+			writes++;
+			await answered;
+		};
+		for (const [name, nodePort] of [
+			["web", 30080],
+			["other", 30081],
+		] as const) {
+			const asking = service(name, {
+				asks: "auto",
+				spec: { type: "NodePort" },
+			});
+			asking.metadata.annotations = {
+				...asking.metadata.annotations,
+				[annotations.nodePorts]: `80/TCP=${nodePort}`,
+			};
+			kube.set("services", asking);
+		}
+		start();
+		await says("other", "True/Granted");
+		await eventually(
+			() => get("other")?.spec.ports?.[0]?.nodePort,
+			(port) => expect(port).toBe(30081),
+		);
+		expect(writes).toBe(1);
+		answer();
+		await says("web", "True/Granted");
+		await eventually(
+			() => get("web")?.spec.ports?.[0]?.nodePort,
+			(port) => expect(port).toBe(30080),
+		);
+	});
 });

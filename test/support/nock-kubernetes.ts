@@ -23,6 +23,8 @@ export class NockKubernetes {
 	readonly calls: KubeCall[] = [];
 	/** Answers instead of the usual; undefined: as usual. */
 	answer: (call: KubeCall) => Reply | undefined = () => undefined;
+	/** What a call waits for before it is served. */
+	hold: (call: KubeCall) => Promise<void> | undefined = () => undefined;
 	/** Plurals of kinds that the API server does not know. */
 	readonly notInstalled = new Set(["externalippolicies"]);
 	readonly #objects = new Map<string, Map<string, KubeObject>>();
@@ -106,6 +108,8 @@ export class NockKubernetes {
 		const body: unknown = text === "" ? undefined : JSON.parse(text);
 		const call = { method: request.method, path, body };
 		this.calls.push(call);
+		const held = this.hold(call);
+		if (held) await held;
 		const special = this.answer(call);
 		if (special) return special;
 		if (request.method === "POST" && plural === "externalippolicies") {

@@ -31,14 +31,20 @@ import type { Announcement } from "../../model/next-step.ts";
 import type { Addresses } from "../addresses.ts";
 import type { Caches } from "../caches.ts";
 import { servicePatch } from "../service-patch.ts";
+import type { KeyLock } from "../key-lock.ts";
+import type { Repairs } from "../repairs.ts";
 import { AddressUsers, fill } from "./address-users.ts";
 import { PolicySync } from "./policy-sync.ts";
+import { Refusals } from "./refusals.ts";
 import { WrittenAddresses } from "./written-addresses.ts";
 
 export interface ExternalIPsOptions {
 	client: KubeClient;
 	caches: Caches;
 	addresses: Addresses;
+	/** Whoever writes a Service holds it. */
+	writing: KeyLock;
+	repairs: Pick<Repairs, "paused" | "contested">;
 	clock: Clock;
 	random: () => number;
 	log: Log;
@@ -47,18 +53,6 @@ export interface ExternalIPsOptions {
 
 /** A Service settles within a handful of steps; more means two writers fight, and the queue's backoff is the answer. */
 const maxSteps = 8;
-const refusedBaseMs = 1_000;
-const refusedCapMs = 300_000;
-
-/** What the API server said to addresses it does not take into spec.externalIPs. */
-interface Refusal {
-	addresses: string;
-	message: string;
-	/** How often it was asked; undefined: it strips the field, and asking again is of no use. */
-	times: number | undefined;
-	/** Monotonic; it is not asked again before. */
-	until: number;
-}
 
 /**
  * The external IPs of Services, during one term: who may have them, who else has them, and those assigned by annotation.
@@ -72,13 +66,14 @@ export class ExternalIPs {
 	readonly #concerned = new Map<string, Set<string>>();
 	#users: AddressUsers | undefined;
 	readonly #written: WrittenAddresses;
-	/** By UID. */
-	readonly #refusals = new Map<string, Refusal>();
+	readonly #refusals: Refusals;
+	/** Key of the Services with a write that is not answered yet. */
+	readonly #patching = new Set<string>();
 	#undo: (() => void)[] = [];
 
 	constructor(options: ExternalIPsOptions) {
 		this.#options = options;
-		const { client, caches, clock, random, log } = options;
+		const { client, caches, clock, random, log, writing } = options;
 		this.#queue = new Workqueue({ clock, random, log, workers: 4 });
 		this.#policy = new PolicySync({
 			client,
@@ -90,7 +85,8 @@ export class ExternalIPs {
 			ownChanged: () => options.addresses.ownChanged(),
 		});
 		this.#written = new WrittenAddresses(options.addresses);
-		this.#queue.run((key) => this.#sync(key));
+		this.#refusals = new Refusals(clock);
+		this.#queue.run((key) => writing.run(key, () => this.#sync(key)));
 	}
 
 	start(): void {
@@ -139,7 +135,12 @@ export class ExternalIPs {
 		this.#policy.start();
 	}
 
-	/** An address that the Service waited for may be had now. */
+	/** Whether a change of this key may be the effect of an own write. */
+	isPatching(key: string): boolean {
+		return this.#patching.has(key);
+	}
+
+	/** An address that the Service waited for may be had now, or a pause is over. */
 	wake(key: string): void {
 		this.#queue.add(key, "high");
 	}
@@ -199,7 +200,11 @@ export class ExternalIPs {
 	async #sync(key: string): Promise<{ retryAfterMs: number } | undefined> {
 		this.#keepWritten(key);
 		for (let step = 0; step < maxSteps; step++)
-			if (!(await this.#step(key))) return this.#askAgain(key);
+			if (!(await this.#step(key))) {
+				const { services } = this.#options.caches;
+				const uid = services.get(key)?.metadata.uid ?? "";
+				return this.#refusals.askAgain(uid);
+			}
 		throw new FairleadError(
 			"KubeConflict",
 			`the external IPs of Service ${key} do not settle: somebody else changes it as fast as Fairlead does`,
@@ -212,6 +217,14 @@ export class ExternalIPs {
 		if (!service) return false;
 		const world = this.#look(key, service);
 		const step = nextExternalIPStep(world);
+		// Who is let go is not in the way of anybody's manifest any more.
+		const lettingGo = !world.allocation && externalIPRecordOf(service);
+		if (
+			step.do !== "nothing" &&
+			!lettingGo &&
+			this.#options.repairs.paused(key)
+		)
+			return false;
 		switch (step.do) {
 			case "nothing":
 				// While the record stands, so does the claim.
@@ -240,9 +253,6 @@ export class ExternalIPs {
 		const wanted = !leaving && wantedExternalIPs(service) !== undefined;
 		const given = wanted ? addresses.external(service) : undefined;
 		const held = (given?.addresses ?? []).map(({ ip }) => ip);
-		const refusal = this.#refusals.get(service.metadata.uid ?? "");
-		const stands =
-			refusal?.addresses === held.join() && clock.monotonic() < refusal.until;
 		return {
 			service,
 			allocation: given && {
@@ -251,7 +261,8 @@ export class ExternalIPs {
 			},
 			findings: this.#findings(key, service, held, grants),
 			restricted: grants !== undefined,
-			specRefusal: stands ? refusal?.message : undefined,
+			specRefusal: this.#refusals.standing(service.metadata.uid ?? "", held),
+			contested: this.#options.repairs.contested(key),
 			seen: caches.services.newest ?? "0",
 			now: new Date(clock.now()).toISOString().replace(/\.\d+Z$/, "Z"),
 		};
@@ -325,42 +336,17 @@ export class ExternalIPs {
 			const kept = canonical(answer.spec.externalIPs ?? []);
 			if (held.every((ip) => kept.includes(ip))) this.#refusals.delete(uid);
 			else
-				this.#refuse(uid, held, "it keeps none of that field (KEP-5707)", true);
+				this.#refusals.add(
+					uid,
+					held,
+					"it keeps none of that field (KEP-5707)",
+					true,
+				);
 		} catch (error) {
 			if (!adds || !isFairleadError(error, "KubeInvalid", "KubeForbidden"))
 				throw error;
-			this.#refuse(uid, held, error.message, false);
+			this.#refusals.add(uid, held, error.message, false);
 		}
-	}
-
-	#refuse(
-		uid: string,
-		held: readonly string[],
-		message: string,
-		strips: boolean,
-	): void {
-		const times = strips
-			? undefined
-			: (this.#refusals.get(uid)?.times ?? 0) + 1;
-		const pauseMs =
-			times === undefined
-				? Number.POSITIVE_INFINITY
-				: Math.min(refusedCapMs, refusedBaseMs * 2 ** (times - 1));
-		this.#refusals.set(uid, {
-			addresses: held.join(),
-			message,
-			times,
-			until: this.#options.clock.monotonic() + pauseMs,
-		});
-	}
-
-	/** A refusal may pass: admission follows the pools a moment later, and an administrator may lift a ban. */
-	#askAgain(key: string): { retryAfterMs: number } | undefined {
-		const uid = this.#options.caches.services.get(key)?.metadata.uid ?? "";
-		const refusal = this.#refusals.get(uid);
-		if (!refusal || refusal.times === undefined) return undefined;
-		const waitMs = refusal.until - this.#options.clock.monotonic();
-		return { retryAfterMs: Math.max(1, Math.ceil(waitMs)) };
 	}
 
 	/** The answer, which is in the cache then; undefined when the Service changed or went meanwhile, and was read anew. */
@@ -377,6 +363,7 @@ export class ExternalIPs {
 			if (objectKey(answer) === key) caches.services.apply(answer);
 			return answer;
 		};
+		this.#patching.add(key);
 		try {
 			return take(
 				await client.patch<Service>(
@@ -388,6 +375,8 @@ export class ExternalIPs {
 		} catch (error) {
 			if (isFairleadError(error, "KubeNotFound")) return undefined;
 			if (!isFairleadError(error, "KubeConflict")) throw error;
+		} finally {
+			this.#patching.delete(key);
 		}
 		try {
 			take(await client.get<Service>(resources.services, ref));

@@ -29,6 +29,7 @@ function worldOf(
 		findings: [...all].map((ip) => ({ ip, pool: "a" })),
 		restricted: true,
 		specRefusal: undefined,
+		contested: undefined,
 		seen: "7",
 		now,
 	};

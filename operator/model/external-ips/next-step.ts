@@ -3,7 +3,11 @@ import { annotations, conditions } from "../../api/names.ts";
 import { formatIp, parseIp } from "../addresses/ip.ts";
 import { type Reason, reasonText } from "../addresses/reasons.ts";
 import { changedConditions, type Verdict } from "../conditions.ts";
-import type { Announcement, ServiceChange } from "../next-step.ts";
+import {
+	type Announcement,
+	quarrel,
+	type ServiceChange,
+} from "../next-step.ts";
 import type { Finding } from "./assessment.ts";
 import { externalIPRecordOf, formatExternalIPRecord } from "./record.ts";
 
@@ -24,6 +28,8 @@ export interface ExternalIPWorld {
 	restricted: boolean;
 	/** Why the API server does not take what is assigned into spec.externalIPs; undefined: it does, or was not asked. */
 	specRefusal: string | undefined;
+	/** What somebody keeps undoing; undefined: nobody does. */
+	contested: readonly string[] | undefined;
 	/** The highest Service resourceVersion seen, as the number of a new record. */
 	seen: string;
 	/** RFC 3339. */
@@ -133,6 +139,7 @@ function verdictOf({
 	findings,
 	restricted,
 	specRefusal,
+	contested,
 }: ExternalIPWorld): Verdict | undefined {
 	if (!allocation && findings.length === 0) return undefined;
 	const type = conditions.externalIPs;
@@ -160,6 +167,13 @@ function verdictOf({
 			].join("; "),
 		};
 	const list = fine.join(", ");
+	if (contested)
+		return {
+			type,
+			status: "True",
+			reason: "Contested",
+			message: `${list}; ${quarrel(contested)}`,
+		};
 	if (specRefusal !== undefined)
 		return {
 			type,
