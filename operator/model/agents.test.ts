@@ -210,7 +210,7 @@ describe("what is said of a Service by the nodes that carry it", () => {
 		[
 			"no node with an agent is ready",
 			{ kind: "NoReadyNodes" },
-			"Unknown/NoReadyNodes: no node with a Fairlead agent is ready and takes traffic of balancers",
+			"Unknown/NoReadyNodes: no node with a live Fairlead agent is ready and takes traffic of balancers",
 			"shown",
 		],
 		[

@@ -152,7 +152,7 @@ export function explainProgrammed(programming: Programming): Verdict {
 			return verdict(
 				"Unknown",
 				"NoReadyNodes",
-				"no node with a Fairlead agent is ready and takes traffic of balancers",
+				"no node with a live Fairlead agent is ready and takes traffic of balancers",
 			);
 		case "Unassigned":
 			return verdict(

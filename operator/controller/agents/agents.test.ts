@@ -29,7 +29,7 @@ describe("nodes that matter", () => {
 		});
 	});
 
-	it.each<[string, string, (world: AgentsWorld) => void]>([
+	it.each<[string, string, (world: AgentsWorld) => void | Promise<void>]>([
 		["there is none", "NoAgents", () => {}],
 		[
 			"none programs",
@@ -47,9 +47,37 @@ describe("nodes that matter", () => {
 				world.report("a", 1);
 			},
 		],
-	])("are told apart where %s", (_where, state, furnish) => {
+		[
+			"all have been silent for a minute",
+			"NoReadyNodes",
+			async (world) => {
+				world.node("a");
+				world.report("a", 1);
+				await world.clock.advance(60_000);
+			},
+		],
+		[
+			"the silent ones did not program",
+			"AgentsWithoutRules",
+			async (world) => {
+				world.node("a");
+				world.report("a", undefined, { rules: "off" });
+				await world.clock.advance(60_000);
+			},
+		],
+		[
+			"the Leases of the silent ones are deleted",
+			"NoAgents",
+			async (world) => {
+				world.node("a");
+				world.report("a", 1);
+				await world.clock.advance(60_000);
+				world.leases.remove(world.lease("a", 1));
+			},
+		],
+	])("are told apart where %s", async (_where, state, furnish) => {
 		const world = new AgentsWorld();
-		furnish(world);
+		await furnish(world);
 		expect(world.agents.state).toBe(state);
 	});
 
@@ -101,6 +129,26 @@ describe("an agent that falls silent", () => {
 		expect(world.agents.counts()).toMatchObject({ programming: 1, silent: 1 });
 		world.report("a", 2);
 		expect(names(world)).toEqual(["a", "b"]);
+	});
+
+	it("is told to who reads the reports, and so is its return", async () => {
+		const world = new AgentsWorld();
+		const said: string[][] = [];
+		const listener = { moved() {}, stateChanged() {}, refusalsChanged() {} };
+		for (const name of ["a", "b"]) world.report(name, 1);
+		await world.clock.advance(0);
+		world.agents.listen({
+			...listener,
+			liveChanged: () =>
+				said.push([...world.agents.reports()].map(({ node }) => node)),
+		});
+		for (let seconds = 0; seconds < 60; seconds += 10) {
+			await world.clock.advance(10_000);
+			world.report("b", 1);
+		}
+		world.report("a", 1);
+		await world.clock.advance(0);
+		expect(said).toEqual([["b"], ["a", "b"]]);
 	});
 
 	it("is not taken for gone while the API server cannot be asked, nor until agents had time to renew", async () => {

@@ -31,6 +31,8 @@ export interface AgentsListener {
 	stateChanged: () => void;
 	/** Nodes refuse this Service, or do so no more. */
 	refusalsChanged: (serviceKey: string) => void;
+	/** Some agent fell silent, or is heard again: `reports` are others. */
+	liveChanged?: () => void;
 }
 
 /** Whether anybody's word is to be waited for. */
@@ -79,6 +81,7 @@ export class Agents {
 	#floor: Watermark | undefined;
 	#flushing = false;
 	#toldState: AgentsState = "NoAgents";
+	#liveChanged = false;
 	readonly #touched = new Set<string>();
 
 	constructor(options: AgentsOptions) {
@@ -195,6 +198,7 @@ export class Agents {
 		known.movedAt = this.#options.clock.monotonic();
 		if (live === known.live) return;
 		known.live = live;
+		this.#liveChanged = true;
 		this.#changed({ members: true });
 	}
 
@@ -243,7 +247,10 @@ export class Agents {
 		this.#touched.clear();
 		const stateChanged = this.#state !== this.#toldState;
 		this.#toldState = this.#state;
+		const liveChanged = this.#liveChanged;
+		this.#liveChanged = false;
 		for (const listener of this.#listeners) {
+			if (liveChanged) listener.liveChanged?.();
 			if (stateChanged) listener.stateChanged();
 			listener.moved();
 			for (const key of touched) listener.refusalsChanged(key);
@@ -273,7 +280,8 @@ export class Agents {
 	#lookAtMembers(): void {
 		this.#membersChanged = false;
 		const { nodes } = this.#options;
-		const live = [...this.#known.values()].filter((each) => each.live);
+		const known = [...this.#known.values()];
+		const live = known.filter((each) => each.live);
 		const programming = live.filter(({ report }) => programs(report.rules));
 		const before = new Set(this.#carriers);
 		this.#carriers = programming
@@ -282,10 +290,12 @@ export class Agents {
 		for (const each of this.#carriers)
 			if (!before.delete(each)) this.#touchRefused(each);
 		for (const gone of before) this.#touchRefused(gone);
+		// Agents that are all silent at once have lost the API server: their rules are where they were.
+		const heard = live.length > 0 ? live : known;
 		this.#state =
-			live.length === 0
+			known.length === 0
 				? "NoAgents"
-				: programming.length === 0
+				: !heard.some(({ report }) => programs(report.rules))
 					? "AgentsWithoutRules"
 					: this.#carriers.length === 0
 						? "NoReadyNodes"
@@ -320,6 +330,7 @@ export class Agents {
 			if (now < this.#graceUntil) return;
 			for (const known of this.#silent()) {
 				known.live = false;
+				this.#liveChanged = true;
 				log.warn(
 					{ node: known.node, lease: known.lease },
 					`the agent of node ${known.node} has not renewed its Lease for ${known.durationMs / 1_000} s; it is waited for no more`,

@@ -155,12 +155,13 @@ describe("a Service that all nodes have programmed", () => {
 				world.node("b", "Unknown");
 			},
 		],
+		["every agent falls silent at once", () => {}],
 	])("stays so when %s", async (_when, happen) => {
 		const world = await twoNodes();
 		world.service("web", done);
 		expect(world.said("web")).toBe("everywhere");
 		happen(world);
-		await world.clock.advance(30_000);
+		await world.clock.advance(60_000);
 		expect(await world.settled()).not.toContain("shop/web");
 		expect(world.said("web")).toBe("everywhere");
 	});
@@ -210,9 +211,30 @@ describe("all Services", () => {
 		world.report("a", world.version);
 		expect(await world.settled()).toEqual(["*"]);
 		expect(world.said("web")).toBe("everywhere");
-		await world.clock.advance(60_000);
+		world.leases.remove(world.lease("a", world.version));
 		expect(await world.settled()).toEqual(["*"]);
 		expect(world.said("web")).toBe("NoAgents");
+	});
+});
+
+describe("what waits for an agent that is stuck", () => {
+	it("is bounded by the Services there are, however often they come and go", async () => {
+		const world = await twoNodes();
+		for (let each = 0; each < 2_000; each++) {
+			const service = world.service("web");
+			world.said("web");
+			world.report("a", world.version);
+			await world.settled();
+			world.services.remove({
+				...service,
+				metadata: { ...service.metadata, resourceVersion: world.next() },
+			});
+		}
+		expect(world.watch.queued).toBeLessThan(100);
+		world.service("web");
+		expect(world.said("web")).toBe("behind a; nobody serves");
+		for (const name of ["a", "b"]) world.report(name, world.version);
+		expect(await world.settled()).toContain("shop/web");
 	});
 });
 

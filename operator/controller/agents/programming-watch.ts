@@ -44,6 +44,9 @@ interface Entry {
 /** How often what is said of overdue Services is looked at again, if any agent has moved; milliseconds. */
 const lookAgainMs = 5_000;
 
+/** So few that wait for nothing any more are not worth a look. */
+const spareEntries = 64;
+
 /**
  * Which Services wait for nodes, during one term. A Service is woken once when the last node that matters has got as far,
  * once when its time is up, and then as other nodes are to be named: never for each of a thousand reports, and the work of a
@@ -93,6 +96,11 @@ export class ProgrammingWatch {
 	/** Services shown, or held back, without some node that has had its time. */
 	get overdue(): number {
 		return this.#overdue.size;
+	}
+
+	/** What the heaps hold: bounded by the Services asked about. */
+	get queued(): number {
+		return this.#forServices.size + this.#forSlices.size;
 	}
 
 	of(key: string, service: Service): Programming {
@@ -158,6 +166,17 @@ export class ProgrammingWatch {
 		if (entry.queued) return;
 		entry.queued = true;
 		this.#forServices.add(entry.asked.services, entry);
+		if (this.queued > 2 * this.#entries.size + spareEntries) this.#compact();
+	}
+
+	/** While one agent is stuck nothing leaves the heaps by itself, and Services come and go. */
+	#compact(): void {
+		const isWanted = (entry: Entry) => {
+			entry.queued = !entry.done;
+			return entry.queued;
+		};
+		this.#forServices.keep(isWanted);
+		this.#forSlices.keep(isWanted);
 	}
 
 	#newestSlice(key: string): string {
@@ -178,7 +197,7 @@ export class ProgrammingWatch {
 	#drop(key: string): void {
 		const entry = this.#entries.get(key);
 		if (!entry) return;
-		// The heaps may still hold it, and pass over what is done.
+		// The heaps may hold it for a while, and pass over what is done.
 		this.#finish(entry);
 		this.#entries.delete(key);
 	}

@@ -29,8 +29,10 @@ export class WaitingHeap<T> {
 		}
 	}
 
-	clear(): void {
-		this.#entries.length = 0;
+	/** Lets go of what `isWanted` denies; O(n log n). */
+	keep(isWanted: (value: T) => boolean): void {
+		for (const { version, value } of this.#entries.splice(0))
+			if (isWanted(value)) this.add(version, value);
 	}
 
 	#dropFirst(): void {

@@ -235,7 +235,7 @@ export const reasons = {
 	NoReadyNodes: {
 		step: "Programmed",
 		meaning:
-			"No node with a Fairlead agent is ready and takes traffic of balancers.",
+			"No node with a live Fairlead agent is ready and takes traffic of balancers.",
 		help: "Look at the nodes and at the agents on them.",
 	},
 	AgentsWithoutRules: {
