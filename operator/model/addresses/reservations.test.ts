@@ -227,3 +227,51 @@ test("who a reservation is for gets it, whoever else waits, and others get it on
 	allocator.release("web");
 	expect(allocator.unhold(ip("10.0.0.0"), reservedCode).wake).toEqual(["a"]);
 });
+
+test.each([
+	["when its pool comes", "p", [], [pool("p", "10.0.0.0/32")]],
+	[
+		"when its pool grows",
+		"p",
+		[pool("p", "10.0.0.9/32")],
+		[pool("p", ["10.0.0.9/32", "10.0.0.0/32"])],
+	],
+	[
+		"when its pool no longer leaves it out",
+		"p",
+		[pool("p", "10.0.0.0/24", { avoidFirstAndLast: true, autoAssign: false })],
+		[pool("p", "10.0.0.0/32")],
+	],
+])(
+	"an address that a reservation names goes to nobody who waits %s",
+	(_when, name, before, after) => {
+		const allocator = new Allocator(before);
+		allocator.allocate(service("first"));
+		const waits = allocator.allocate(service("a"));
+		expect(waits.ok).toBe(false);
+		const reservations = [
+			reservation(0, { ...web, pool: name, addresses: ["10.0.0.0"] }),
+		];
+		for (const { holds } of settle(allocator, reservations))
+			for (const { address, hold } of holds) allocator.hold(address, hold);
+		expect(held(allocator.allocate(service("web")))).toEqual([]);
+		expect(allocator.setPools(after).wake).toEqual(["web"]);
+		expect(allocator.addressesOf("a")).toEqual([]);
+		expect(told(settle(allocator, reservations))).toEqual([
+			"r0 Reserved 10.0.0.0 bound to web",
+		]);
+	},
+);
+
+test("nobody keeps an address of a pool that it is not admitted to, by naming a pool that is not there", () => {
+	const allocator = new Allocator([
+		pool("closed", "10.8.0.0/30", {
+			namespaceSelector: { matchLabels: { team: "other" } },
+		}),
+	]);
+	const holds = settle(allocator, [
+		reservation(0, { pool: "closed", addresses: ["10.8.0.0", "10.9.0.0"] }),
+		reservation(1, { pool: "q", addresses: ["10.8.0.0"] }),
+	]).flatMap((each) => each.holds);
+	expect(holds).toEqual([]);
+});

@@ -67,15 +67,16 @@ function settle(
 	const key = objectKey(reservation);
 	const state = world.book.poolNamed(spec.pool);
 	const refusal = poolRefusal(spec.pool, state, namespace, world);
-	if (!state || refusal)
-		return standing(key, [], [], undefined, refusal ? [refusal] : []);
+	if (state && refusal) return standing(key, [], [], undefined, [refusal]);
 	const service = spec.serviceName
 		? { namespace, name: spec.serviceName }
 		: undefined;
-	const problems: Problem[] = [];
+	const problems: Problem[] = refusal ? [refusal] : [];
 	const wanted = spec.addresses?.length
 		? wantedAddresses(spec.addresses, problems)
-		: chooseAddresses(reservation, state, world, taken, named, problems);
+		: state
+			? chooseAddresses(reservation, state, world, taken, named, problems)
+			: [];
 	const hold: Hold = {
 		code: reservedCode,
 		message: service
@@ -88,9 +89,14 @@ function settle(
 	let bound: string | undefined;
 	for (const address of wanted) {
 		const ip = formatIp(address);
-		const problem = addressRefusal(address, state, world.book, taken);
-		if (problem) {
-			problems.push(problem);
+		const problem = state && addressRefusal(address, state, world.book, taken);
+		if (problem) problems.push(problem);
+		if (problem || !state) {
+			// An address no pool hands out now may come with the pool, which serves who waits at once.
+			if (!world.book.ownerOf(address) && !taken.has(ip)) {
+				taken.set(ip, key);
+				holds.push({ address, hold });
+			}
 			continue;
 		}
 		taken.set(ip, key);
