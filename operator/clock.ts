@@ -15,11 +15,19 @@ export const systemClock: Clock = {
 	now: () => Date.now(),
 	monotonic: () => performance.now(),
 	after(ms, run) {
-		const timer = setTimeout(run, ms);
-		timer.unref();
+		let timer: NodeJS.Timeout;
+		const wait = (left: number) => {
+			const part = Math.min(left, longestTimeoutMs);
+			timer = setTimeout(() => (left > part ? wait(left - part) : run()), part);
+			timer.unref();
+		};
+		wait(ms);
 		return () => clearTimeout(timer);
 	},
 };
+
+/** What is longer Node fires at once. Source: https://nodejs.org/api/timers.html#settimeoutcallback-delay-args. */
+const longestTimeoutMs = 2 ** 31 - 1;
 
 /** Wall time as the API server writes it, RFC 3339 with whole seconds: the first such moment that is not before `ms`. */
 export function timeText(ms: number): string {

@@ -3,6 +3,10 @@ import { quietLog } from "../../test/support/quiet-log.ts";
 import type { Service } from "../api/core.ts";
 import type { BalancerClass, ProviderName } from "../api/fairlead.ts";
 import { annotations } from "../api/names.ts";
+import type {
+	DesiredBalancer,
+	ObservedBalancer,
+} from "../model/balancer/balancer.ts";
 import type { Provider } from "../providers/provider.ts";
 import { GoneServices } from "./gone-services.ts";
 import { ProviderCalls } from "./provider-calls.ts";
@@ -24,20 +28,24 @@ function setUp(provider: ProviderName | undefined) {
 		metadata: { name: "cloud" },
 		spec: { provider },
 	};
+	const woken: string[] = [];
+	const made = Promise.withResolvers<ObservedBalancer>();
+	const calls = new ProviderCalls({
+		clock: new FakeClock(),
+		random: () => 0,
+		log: quietLog(),
+		provider: async () =>
+			({
+				ensure: () => made.promise,
+				delete: async ({ serviceUid }: { serviceUid: string }) => {
+					deleted.push(serviceUid);
+					return { gone: true };
+				},
+			}) as unknown as Provider,
+		wake: (key) => woken.push(key),
+	});
 	const gone = new GoneServices({
-		calls: new ProviderCalls({
-			clock: new FakeClock(),
-			random: () => 0,
-			log: quietLog(),
-			provider: async () =>
-				({
-					delete: async ({ serviceUid }: { serviceUid: string }) => {
-						deleted.push(serviceUid);
-						return { gone: true };
-					},
-				}) as unknown as Provider,
-			wake: () => {},
-		}),
+		calls,
 		clusterId: "c1",
 		classOf: () => current,
 		released: (name) => released.push(name),
@@ -45,7 +53,7 @@ function setUp(provider: ProviderName | undefined) {
 	const become = (next: ProviderName) => {
 		current = { metadata: { name: "cloud" }, spec: { provider: next } };
 	};
-	return { gone, deleted, released, become };
+	return { gone, deleted, released, become, calls, made, woken };
 }
 
 describe("what is held for a Service that vanished", () => {
@@ -57,6 +65,27 @@ describe("what is held for a Service that vanished", () => {
 		expect(deleted).toEqual(["u1"]);
 		expect(released).toEqual(["cloud"]);
 		expect(gone.holds("cloud")).toBe(false);
+	});
+
+	it("is deleted only when the call that may be making it has ended", async () => {
+		const { gone, deleted, released, calls, made, woken } =
+			setUp("HetznerCloud");
+		await calls.start("shop/web", {
+			do: "ensure",
+			className: "cloud",
+			config: "",
+			desired: {} as DesiredBalancer,
+		});
+		const key = gone.add(vanished("cloud/HetznerCloud")) ?? "";
+		calls.drop("shop/web");
+		await gone.sync(key);
+		expect({ deleted, released }).toEqual({ deleted: [], released: [] });
+		made.resolve({ ports: [] } as unknown as ObservedBalancer);
+		await new Promise(setImmediate);
+		expect(deleted).toEqual(["u1"]);
+		expect(woken).toEqual(["shop/web", key]);
+		await gone.sync(key);
+		expect(released).toEqual(["cloud"]);
 	});
 
 	it("is nothing to do where nothing outside the API is held", () => {

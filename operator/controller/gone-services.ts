@@ -83,7 +83,8 @@ export class GoneServices {
 			identity: gone.identity,
 		};
 		if (calls.outcome(key, want).kind === "Unknown")
-			await calls.start(key, want);
+			// What runs may be making the balancer still: deleted before it is made it would stay.
+			await calls.start(key, want, gone.service);
 		if (calls.outcome(key, want).kind !== "Gone") return;
 		calls.drop(key);
 		this.#gone.delete(key);

@@ -266,6 +266,54 @@ describe("calls to providers", () => {
 		expect(calls.outcome("shop/web", remove)).toEqual({ kind: "Gone" });
 	});
 
+	it.each([8_640_000_000_000_000, Number.MAX_SAFE_INTEGER, Infinity])(
+		"ask again after a day, however long the other side wants to be left alone: %d ms",
+		async (retryAfterMs) => {
+			for (const code of ["CloudRateLimited", "CloudServerError"] as const) {
+				const { calls, answers, clock, log } = setUp();
+				answers.push(async () => {
+					throw new FairleadError(code, "it waits", { retryAfterMs });
+				});
+				await calls.start("shop/web", want);
+				expect(calls.outcome("shop/web", want)).toMatchObject({
+					kind: "Failed",
+					code,
+				});
+				expect(clock.waiting()).toEqual([86_400_000]);
+				expect(log.lines.filter(({ level }) => level === "error")).toEqual([]);
+			}
+		},
+	);
+
+	it("never run twice for one Service, though it is forgotten and wanted again meanwhile", async () => {
+		const { calls, answers, signals, woken } = setUp();
+		const slow = Promise.withResolvers<ObservedBalancer>();
+		answers.push(() => slow.promise);
+		await calls.start("shop/web", want);
+		calls.drop("shop/web");
+		const edited: Want = { ...want, config: "b" };
+		expect(calls.outcome("shop/web", edited)).toEqual({ kind: "InFlight" });
+		await calls.start("shop/web", edited);
+		expect(signals).toHaveLength(1);
+		slow.resolve(done);
+		await new Promise(setImmediate);
+		expect(woken).toEqual(["shop/web"]);
+		expect(calls.outcome("shop/web", edited)).toEqual({ kind: "Unknown" });
+		await calls.start("shop/web", edited);
+		expect(signals).toHaveLength(2);
+	});
+
+	it("that were forgotten while they ran wake nobody for another look", async () => {
+		const { calls, answers, clock } = setUp();
+		const slow = Promise.withResolvers<ObservedBalancer>();
+		answers.push(() => slow.promise);
+		await calls.start("shop/web", want);
+		calls.drop("shop/web");
+		slow.reject(new FairleadError("CloudServerError", "no"));
+		await new Promise(setImmediate);
+		expect(clock.waiting()).toEqual([]);
+	});
+
 	it("end without a word when the term is over", async () => {
 		const { calls, answers, signals, log, woken } = setUp();
 		answers.push(

@@ -49,6 +49,9 @@ export type Want =
 /** A wait worth no word. */
 const shortWaitMs = 10_000;
 
+/** However long a provider asks to be left alone, it is asked again after a day. */
+const longestWaitMs = 86_400_000;
+
 interface Call {
 	want: Want;
 	outcome: Outcome;
@@ -71,6 +74,8 @@ interface Call {
 export class ProviderCalls {
 	readonly #options: Required<ProviderCallsOptions>;
 	readonly #calls = new Map<string, Call>();
+	/** Dropped while they ran, and not answered yet. */
+	readonly #dropped = new Map<string, Call>();
 	readonly #stopping = new AbortController();
 
 	constructor(options: ProviderCallsOptions) {
@@ -86,6 +91,7 @@ export class ProviderCalls {
 
 	/** What is known for `want`; Unknown when something else was wanted last, or it is time to look again. */
 	outcome(key: string, want: Want): Outcome {
+		if (this.#dropped.has(key)) return { kind: "InFlight" };
 		const call = this.#calls.get(key);
 		if (!call) return { kind: "Unknown" };
 		if (call.running) return { kind: "InFlight" };
@@ -100,11 +106,13 @@ export class ProviderCalls {
 
 	/**
 	 * Starts a call unless one runs. Resolves as soon as the outcome is there or the call turns out to take longer than
-	 * a turn of the event loop; in that case the Service is woken later.
+	 * a turn of the event loop; in that case the Service is woken later. The call waits for what runs for `after`, if that is
+	 * given: the same balancer may be meant.
 	 */
-	async start(key: string, want: Want): Promise<void> {
+	async start(key: string, want: Want, after?: string): Promise<void> {
 		const known = this.#calls.get(key);
-		if (known?.running || this.#stopping.signal.aborted) return;
+		if (known?.running || this.#dropped.has(key)) return;
+		if (this.#stopping.signal.aborted) return;
 		known?.timer?.();
 		const again = known && sameWant(known.want, want) ? known : undefined;
 		const call: Call = {
@@ -118,19 +126,31 @@ export class ProviderCalls {
 			call.pendingSince = again.pendingSince;
 		this.#calls.set(key, call);
 		let waited = true;
-		call.running = this.#run(key, call).finally(() => {
+		const before = after === undefined ? undefined : this.#running(after);
+		const run = before
+			? before.then(() => this.#run(key, call))
+			: this.#run(key, call);
+		call.running = run.finally(() => {
 			delete call.running;
-			if (!waited) this.#options.wake(key);
+			const dropped = this.#dropped.get(key) === call;
+			if (dropped) this.#dropped.delete(key);
+			if (!waited || dropped) this.#options.wake(key);
 		});
 		await Promise.race([call.running, nextTurn()]);
 		waited = call.running === undefined;
 	}
 
-	/** The Service is gone, or nothing is held for it any more. */
+	/** The Service is gone, or nothing is held for it any more. A call that runs is not joined by another all the same. */
 	drop(key: string): void {
 		const call = this.#calls.get(key);
-		call?.timer?.();
+		if (!call) return;
+		call.timer?.();
 		this.#calls.delete(key);
+		if (call.running) this.#dropped.set(key, call);
+	}
+
+	#running(key: string): Promise<void> | undefined {
+		return (this.#dropped.get(key) ?? this.#calls.get(key))?.running;
 	}
 
 	/** What was seen no longer counts: the next look is at the other side. */
@@ -147,7 +167,8 @@ export class ProviderCalls {
 	 */
 	async end(): Promise<void> {
 		this.#stopping.abort(new Error("the controller no longer leads"));
-		const running = [...this.#calls.values()].flatMap((call) => {
+		const calls = [...this.#calls.values(), ...this.#dropped.values()];
+		const running = calls.flatMap((call) => {
 			call.timer?.();
 			return call.running ?? [];
 		});
@@ -253,7 +274,7 @@ export class ProviderCalls {
 	/** The cloud asked to be left alone: a wait, no failure. */
 	#delayed(key: string, call: Call, error: FairleadError): void {
 		const { clock, retryBaseMs } = this.#options;
-		const waitMs = error.retryAfterMs ?? retryBaseMs;
+		const waitMs = Math.min(error.retryAfterMs ?? retryBaseMs, longestWaitMs);
 		// In whole minutes: the same wait must read the same, however often it is met.
 		const until = new Date(
 			Math.ceil((clock.now() + waitMs) / 60_000) * 60_000,
@@ -272,7 +293,9 @@ export class ProviderCalls {
 	}
 
 	#lookAgain(key: string, call: Call, ms: number): void {
-		call.timer = this.#options.clock.after(ms, () => {
+		if (this.#calls.get(key) !== call) return;
+		const waitMs = Math.min(ms, longestWaitMs);
+		call.timer = this.#options.clock.after(waitMs, () => {
 			call.outcome = { kind: "Unknown" };
 			this.#options.wake(key);
 		});
