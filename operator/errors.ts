@@ -69,7 +69,7 @@ export const errors = {
 	},
 	CloudTokenMissing: {
 		retryable: true,
-		help: "Create the Secret that tokenSecretRef of the BalancerClass names, with key `token`.",
+		help: "Create the Secret that tokenSecretRef of the BalancerClass names, with key `token`, and let the controller read it (value `tokenSecrets` of the chart).",
 	},
 	CloudRateLimited: {
 		retryable: true,

@@ -181,6 +181,12 @@ export async function readToken(
 			name: ref.name,
 		});
 	} catch (cause) {
+		if (isFairleadError(cause, "KubeForbidden"))
+			throw new FairleadError(
+				"CloudTokenMissing",
+				`${where} with the cloud's token may not be read: RBAC does not let this controller; list it in the chart's value tokenSecrets, or grant get on it`,
+				{ cause },
+			);
 		if (!isFairleadError(cause, "KubeNotFound")) throw cause;
 		throw new FairleadError(
 			"CloudTokenMissing",

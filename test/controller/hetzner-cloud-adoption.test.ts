@@ -131,6 +131,21 @@ describe("a balancer that hcloud-ccm made for a Service", () => {
 		},
 	);
 
+	it("is looked for when somebody asks for it while another was about to be made", async () => {
+		cloud
+			.on("POST", "/v1/load_balancers", creation)
+			.reply(429, {}, { "retry-after": "17" });
+		await expect(ensure()).rejects.toMatchObject({ code: "CloudRateLimited" });
+		await cloud.clock.advance(17_000);
+		cloud.on("GET", findPath).reply(200, balancers());
+		cloud.on("GET", theirsPath).reply(200, balancers(theirs));
+		const asked = expect(ensure("Ask")).rejects.toMatchObject({
+			code: "CloudAdoptionNeeded",
+		});
+		await cloud.clock.advance(60_000);
+		await asked;
+	});
+
 	it("is not even looked for when nobody else gave the Service an address", async () => {
 		cloud.on("POST", "/v1/load_balancers", creation).reply(201, {
 			load_balancer: balancer,

@@ -1,6 +1,6 @@
 import type { BalancerClass } from "../../api/fairlead.ts";
 import { objectKey } from "../../api/meta.ts";
-import type { Clock } from "../../clock.ts";
+import type { Cancel, Clock } from "../../clock.ts";
 import { type KubeClient, resources } from "../../cluster/kube.ts";
 import { Workqueue } from "../../cluster/workqueue.ts";
 import { isFairleadError } from "../../errors.ts";
@@ -29,6 +29,8 @@ export interface ClassStatusOptions {
 const soonMs = 500;
 /** A token that was missing is looked for again after this long, for nobody tells when it comes. */
 const tokenAgainMs = 30_000;
+/** A cloud of which one half works and the other does not is in trouble until nothing was heard of it for this long. */
+const quietMs = 10_000;
 
 /** Writes condition Ready of each BalancerClass, where it differs. */
 export class ClassStatus {
@@ -36,6 +38,8 @@ export class ClassStatus {
 	readonly #queue: Workqueue;
 	/** What the provider of a class last said that concerns all of it. */
 	readonly #troubles = new Map<string, { code: string; message: string }>();
+	/** Classes whose provider works again, until their trouble is forgotten. */
+	readonly #recovering = new Map<string, Cancel>();
 
 	constructor(options: ClassStatusOptions) {
 		this.#options = options;
@@ -78,19 +82,29 @@ export class ClassStatus {
 	}
 
 	async stop(deadlineMs: number): Promise<void> {
+		for (const cancel of this.#recovering.values()) cancel();
+		this.#recovering.clear();
 		await this.#queue.drain(deadlineMs);
 	}
 
 	#said(name: string, error: unknown): void {
-		if (error === undefined) {
-			if (this.#troubles.delete(name)) this.changed(name);
-			return;
-		}
+		if (error === undefined) return this.#works(name);
 		if (!isFairleadError(error) || !isClassWide(error.code)) return;
 		const { code, message } = error;
+		this.#recovering.get(name)?.();
+		this.#recovering.delete(name);
 		if (this.#troubles.get(name)?.message === message) return;
 		this.#troubles.set(name, { code, message });
 		this.changed(name);
+	}
+
+	#works(name: string): void {
+		if (!this.#troubles.has(name) || this.#recovering.has(name)) return;
+		const cancel = this.#options.clock.after(quietMs, () => {
+			this.#recovering.delete(name);
+			if (this.#troubles.delete(name)) this.changed(name);
+		});
+		this.#recovering.set(name, cancel);
 	}
 
 	async #look(name: string): Promise<void | { retryAfterMs?: number }> {

@@ -1,8 +1,8 @@
 import type { StepName } from "./explanation.ts";
 
 export interface ReasonEntry {
-	/** The step it holds up or describes. */
-	step: StepName;
+	/** The step it holds up or describes; Any: the one whose condition gives it. */
+	step: StepName | "Any";
 	/** What it means. */
 	meaning: string;
 	/** What somebody can do about it; absent where nothing is out of order. */
@@ -47,7 +47,7 @@ export const furtherReasons = {
 		help: "Remove nodePort from the manifest, or annotate the Service with fairlead.dev/release-node-ports: Keep.",
 	},
 	Contested: {
-		step: "NodePorts",
+		step: "Any",
 		meaning: "Somebody keeps undoing what Fairlead sets.",
 		help: "Find who writes the Service besides Fairlead, and let one of them own the field.",
 	},

@@ -56,8 +56,11 @@ export function createHetznerCloud(
 	const adoption = createAdoption(http, inventory);
 	const passes = createPasses(http, inventory, actions, options.clock);
 	const deletion = createDeletion(http, inventory, actions);
-	/** Services whose balancer was looked for, and not made for want of calls: it need not be looked for again. */
-	const lookedFor = new Set<string>();
+	/**
+	 * Services whose balancer was looked for, and not made for want of calls: it need not be looked for again, unless `adopt`
+	 * has become another.
+	 */
+	const lookedFor = new Map<string, DesiredBalancer["adopt"]>();
 
 	async function make(
 		desired: DesiredBalancer,
@@ -67,7 +70,9 @@ export function createHetznerCloud(
 		const { identity, adopt } = desired;
 		const by = identity.serviceUid;
 		const look: Look = { priority: "create", by, signal };
-		const found = lookedFor.delete(by)
+		const looked = lookedFor.has(by) && lookedFor.get(by) === adopt;
+		lookedFor.delete(by);
+		const found = looked
 			? undefined
 			: ((await inventory.find(identity, look)) ??
 				(adopt && (await adoption.adopt(identity, wanted, adopt, look))));
@@ -77,7 +82,7 @@ export function createHetznerCloud(
 			return await creation.create(identity, wanted, look);
 		} catch (error) {
 			// The name is unique in the cloud: should somebody have made it meanwhile, the create says so.
-			if (isFairleadError(error, "CloudRateLimited")) lookedFor.add(by);
+			if (isFairleadError(error, "CloudRateLimited")) lookedFor.set(by, adopt);
 			throw error;
 		}
 	}
