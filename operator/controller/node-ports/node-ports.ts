@@ -20,6 +20,7 @@ import { PoolRecords } from "./pool-records.ts";
 import { Releases } from "./releases.ts";
 import { ServicePorts } from "./service-ports.ts";
 import { type PortUsage, portUsage } from "./usage.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 export interface NodePortsOptions {
 	client: KubeClient;
@@ -60,6 +61,7 @@ export class NodePorts {
 	readonly #records: PoolRecords;
 	readonly #releases: Releases;
 	readonly #services: ServicePorts;
+	readonly #line: WaitingLine;
 	readonly #classes: ClassRelease;
 	#undo: (() => void)[] = [];
 
@@ -92,6 +94,12 @@ export class NodePorts {
 		});
 		this.#releases = new Releases(client, caches);
 		this.#classes = new ClassRelease({ client, caches, clock });
+		this.#line = new WaitingLine(({ pool, ports }, port) => {
+			const reserved =
+				pool === undefined ? undefined : ledger.pool(pool)?.range;
+			if (ports?.includes(port)) return true;
+			return reserved !== undefined && inRange(reserved, port);
+		});
 		this.#services = new ServicePorts({
 			client,
 			caches,
@@ -102,6 +110,8 @@ export class NodePorts {
 			clock,
 			range,
 			poolChanged: (pool) => this.#poolChanged(pool),
+			line: this.#line,
+			freed: (port) => this.#offer(port),
 		});
 	}
 
@@ -149,7 +159,7 @@ export class NodePorts {
 			space < 0 ? [key, ""] : [key.slice(0, space), key.slice(space + 1)];
 		switch (kind) {
 			case "service":
-				return this.#options.writing.run(name, () => this.#services.sync(name));
+				return this.#syncService(name);
 			case "pool":
 				return this.#records.save(name);
 			case "placeholder":
@@ -158,6 +168,18 @@ export class NodePorts {
 				return this.#classes.sync(name);
 			default:
 				return this.#reportsChanged();
+		}
+	}
+
+	async #syncService(key: string): Promise<{ retryAfterMs?: number }> {
+		try {
+			return await this.#options.writing.run(key, () =>
+				this.#services.sync(key),
+			);
+		} finally {
+			const isFree = (port: number) => this.#ledger.holder(port) === undefined;
+			for (const next of this.#line.looked(key, isFree))
+				this.#wake(next, "high");
 		}
 	}
 
@@ -208,17 +230,20 @@ export class NodePorts {
 			if (range && inRange(range, port)) this.#poolChanged(name);
 		for (const name of this.#placeholders.around(port))
 			this.#queue.addAfter(`placeholder ${name}`, settleMs);
-		if (!free) return;
-		for (const [key, { pool, ports }] of this.#services.waiting) {
-			const range =
-				pool === undefined ? undefined : this.#ledger.pool(pool)?.range;
-			if (ports?.includes(port) || (range && inRange(range, port)))
-				this.#wake(key, "high");
-		}
+		if (free) this.#offer(port);
+	}
+
+	#offer(port: number): void {
+		const key = this.#line.offer(port);
+		if (key !== undefined) this.#wake(key, "high");
 	}
 
 	#poolEdited(change: Change<NodePortPool>): void {
-		if (!isMeant(change)) return;
+		if (!isMeant(change)) {
+			// Our own write, or somebody wrote over it: what it should say is compared with what it says.
+			this.#poolChanged(change.object.metadata.name);
+			return;
+		}
 		this.#ledger.readPools();
 		this.#poolsChanged();
 		this.#wakeAll();
@@ -241,9 +266,9 @@ export class NodePorts {
 		for (const port of changed) {
 			for (const service of caches.services.byIndex("node port", String(port)))
 				this.#wake(objectKey(service), "normal");
-			for (const [key, { pool }] of this.#services.waiting)
-				if (pool !== undefined) this.#wake(key, "normal");
 		}
+		if (changed.length > 0)
+			for (const key of this.#line.forPools()) this.#wake(key, "normal");
 	}
 
 	#wake(key: string, priority: Priority): void {

@@ -30,6 +30,7 @@ import type { Placeholders } from "./placeholders.ts";
 import type { PoolRecords } from "./pool-records.ts";
 import type { Releases } from "./releases.ts";
 import { takenPort } from "./taken-port.ts";
+import type { WaitingLine } from "./waiting-line.ts";
 
 export interface ServicePortsOptions {
 	client: KubeClient;
@@ -43,12 +44,10 @@ export interface ServicePortsOptions {
 	range: PortRange;
 	/** Counts of a pool changed; they may be written when it is convenient. */
 	poolChanged: (pool: string) => void;
-}
-
-/** What a Service without its ports waits for; undefined when it waits for nothing. */
-export interface Waiting {
-	pool?: string;
-	ports?: readonly number[];
+	/** Services without their ports. */
+	line: WaitingLine;
+	/** A port is nobody's any more. */
+	freed: (port: number) => void;
 }
 
 /** A Service settles in fewer steps; more means that somebody changes it as fast as this does. */
@@ -59,29 +58,28 @@ type Step = "again" | "done" | { trouble: PortTrouble; retryAfterMs?: number };
 /** Brings the NodePorts of one Service, and condition fairlead.dev/NodePorts, to where they should be. */
 export class ServicePorts {
 	readonly #options: ServicePortsOptions;
-	readonly #waiting = new Map<string, Waiting>();
+	/** Pools that do not say yet, as far as is known, what was recorded for a Service, by its key. */
+	readonly #unsaved = new Map<string, Set<string>>();
 
 	constructor(options: ServicePortsOptions) {
 		this.#options = options;
 	}
 
-	/** Services that wait, by key. */
-	get waiting(): ReadonlyMap<string, Waiting> {
-		return this.#waiting;
-	}
-
 	/** Throws FairleadErrors of the Kubernetes API; what it refuses for good ends up in the condition instead. */
 	async sync(key: string): Promise<{ retryAfterMs?: number }> {
-		const { caches, ledger } = this.#options;
-		this.#waiting.delete(key);
+		const { caches, ledger, line } = this.#options;
 		for (let step = 0; step < maxSteps; step++) {
 			const service = caches.services.get(key);
 			if (!service) {
-				this.#changed(ledger.book.release(key, this.#now()));
+				line.leave(key);
+				this.#unsaved.delete(key);
+				this.#release(key);
 				return {};
 			}
-			if (service.metadata.deletionTimestamp || ledger.isPlaceholder(service))
+			if (service.metadata.deletionTimestamp || ledger.isPlaceholder(service)) {
+				line.leave(key);
 				return {};
+			}
 			const plan = this.#plan(key, service);
 			const done = await this.#step(key, service, plan);
 			if (done === "again") continue;
@@ -92,6 +90,7 @@ export class ServicePorts {
 				? {}
 				: { retryAfterMs: done.retryAfterMs };
 		}
+		line.leave(key);
 		// Somebody else is at it; their last change wakes this again, and if it does not, this does.
 		return { retryAfterMs: 1_000 };
 	}
@@ -130,8 +129,18 @@ export class ServicePorts {
 		const { ledger, records } = this.#options;
 		if (plan.kind === "Place" && plan.pool !== undefined) {
 			const { pool, ports } = plan;
-			const changed = ledger.book.assign(pool, key, Object.fromEntries(ports));
-			await Promise.all(changed.map((each) => records.save(each)));
+			const due = new Set(this.#unsaved.get(key));
+			for (const each of ledger.book.assign(
+				pool,
+				key,
+				Object.fromEntries(ports),
+			))
+				due.add(each);
+			if (due.size === 0) return;
+			// A save that fails is done again before anything else: the ledger knows the port, its pool does not.
+			this.#unsaved.set(key, due);
+			await Promise.all([...due].map((each) => records.save(each)));
+			this.#unsaved.delete(key);
 		} else if (plan.kind !== "Refused") this.#changed(ledger.book.drop(key));
 	}
 
@@ -247,10 +256,21 @@ export class ServicePorts {
 	}
 
 	#wait(key: string, plan: PortPlan, trouble: PortTrouble | undefined): void {
+		const { line } = this.#options;
 		if (plan.kind === "Refused" && (plan.pool ?? plan.ports) !== undefined)
-			this.#waiting.set(key, plan);
+			line.enter(key, plan);
 		else if (trouble?.reason === "PortTaken" && plan.kind === "Place")
-			this.#waiting.set(key, { ports: [...plan.ports.values()] });
+			line.enter(key, { ports: [...plan.ports.values()] });
+		else line.leave(key);
+	}
+
+	/** Its ports are kept, but for others too once there is nothing else. */
+	#release(key: string): void {
+		const { ledger, freed } = this.#options;
+		const ports = Object.values(ledger.book.of(key)?.record.ports ?? {});
+		const changed = ledger.book.release(key, this.#now());
+		this.#changed(changed);
+		if (changed.length > 0) for (const port of ports) freed(port);
 	}
 
 	#changed(pools: readonly string[]): void {
