@@ -1,5 +1,6 @@
 import type { Service } from "../api/core.ts";
 import { annotations, finalizers } from "../api/names.ts";
+import { providerTraits } from "./provider-traits.ts";
 
 /** What already holds something for a Service: read off the Service alone, so that it survives any restart. */
 export interface Holding {
@@ -11,7 +12,10 @@ export interface Holding {
 export function holdingOf(service: Service): Holding | undefined {
 	const value = service.metadata.annotations?.[annotations.provisionedBy];
 	const [, className, provider] = /^([^/]+)\/([^/]+)$/.exec(value ?? "") ?? [];
-	return className && provider ? { className, provider } : undefined;
+	// What names no provider there is was not written by us, and holds nothing.
+	return className && provider && Object.hasOwn(providerTraits, provider)
+		? { className, provider }
+		: undefined;
 }
 
 export function holdingValue(holding: Holding): string {
