@@ -1,10 +1,11 @@
 import type { Service } from "../../api/core.ts";
 import type { AddressPool, AddressReservation } from "../../api/fairlead.ts";
 import { objectKey } from "../../api/meta.ts";
+import type { Hold } from "../addresses/address-book.ts";
 import type { Claim } from "../addresses/allocation.ts";
 import { Allocator } from "../addresses/allocator.ts";
 import { holdOf, readHeld, standingHeld } from "../addresses/held.ts";
-import { parseIp } from "../addresses/ip.ts";
+import { formatIp, parseIp } from "../addresses/ip.ts";
 import type { Labels } from "../addresses/labels.ts";
 import { compilePool } from "../addresses/pool.ts";
 import type { RequestResult } from "../addresses/request.ts";
@@ -54,14 +55,6 @@ export function holdReserved(
 	const uids = new Map(
 		services.map((each) => [objectKey(each), each.metadata.uid ?? ""]),
 	);
-	const before = new Map(
-		allocator
-			.snapshot()
-			.holds.filter(({ holds }) =>
-				holds.some(({ code }) => code === reservedCode),
-			)
-			.map(({ ip }) => [ip, true]),
-	);
 	const settled = settleReservations(reservations, {
 		book: allocator.book,
 		heldBy: (namespace, name) =>
@@ -71,16 +64,33 @@ export function holdReserved(
 		namespaceLabels: labelsOf,
 		chosen: () => [],
 	});
+	const wanted = new Map(
+		settled.flatMap(({ holds }) =>
+			holds.map((each) => [formatIp(each.address), each] as const),
+		),
+	);
 	const woken: string[] = [];
-	for (const ip of before.keys()) {
+	// A hold that stays is never lifted, not even for a moment: what is free is given to who waits at once.
+	for (const { ip, holds } of allocator.snapshot().holds) {
+		const present = holds.find(({ code }) => code === reservedCode);
+		if (!present) continue;
+		const hold = wanted.get(ip)?.hold;
+		if (hold && isSameHold(hold, present)) wanted.delete(ip);
 		const address = parseIp(ip);
-		if (address.ok)
+		if (!hold && address.ok)
 			woken.push(...allocator.unhold(address.value, reservedCode).wake);
 	}
-	for (const { holds } of settled)
-		for (const { address, hold } of holds)
-			woken.push(...allocator.hold(address, hold).wake);
+	for (const { address, hold } of wanted.values())
+		woken.push(...allocator.hold(address, hold).wake);
 	return woken;
+}
+
+function isSameHold(a: Hold, b: Hold): boolean {
+	return (
+		a.message === b.message &&
+		a.for?.namespace === b.for?.namespace &&
+		a.for?.name === b.for?.name
+	);
 }
 
 function claims(service: Service, { request, labelsOf }: Recorded): Claim[] {

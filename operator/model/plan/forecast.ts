@@ -3,6 +3,7 @@ import type { BalancerClass } from "../../api/fairlead.ts";
 import { objectKey } from "../../api/meta.ts";
 import type { AssignedAddress } from "../addresses/allocation.ts";
 import type { Allocator } from "../addresses/allocator.ts";
+import { formatIp, parseIp } from "../addresses/ip.ts";
 import { compilePool } from "../addresses/pool.ts";
 import type { Reason } from "../addresses/reasons.ts";
 import { assignmentOf } from "../assignment.ts";
@@ -28,6 +29,8 @@ export interface Standing {
 	refusal?: string;
 	/** A class that draws on pools serves it. */
 	owned?: boolean;
+	/** Who chooses its address, where that is no pool and it has none of them yet. */
+	awaits?: string;
 }
 
 /** The controller's dealings with addresses, played in memory: who holds what, as pools and classes change. */
@@ -81,12 +84,18 @@ export class Forecast {
 				: owner?.kind === "NotOurs"
 					? owner.because
 					: undefined;
+		const chosen = ownOfCloud(service, owner);
 		return {
-			held: this.allocator.addressesOf(uid),
+			held: chosen ?? this.allocator.addressesOf(uid),
 			against: owned ? (this.#against.get(uid) ?? []) : [],
 			notices: this.allocator.noticesOf(uid),
 			...(refusal === undefined ? {} : { refusal }),
 			...(owned ? { owned } : {}),
+			...(owner?.kind === "Ours" && chosen?.length === 0
+				? {
+						awaits: `provider ${owner.class.spec.provider} of class ${owner.class.metadata.name} chooses its address`,
+					}
+				: {}),
 		};
 	}
 
@@ -121,6 +130,31 @@ export class Forecast {
 		this.#against.set(uid, reasons);
 		return wake;
 	}
+}
+
+/** Addresses that a provider chose itself, while the Service stays with it; undefined where pools have the say. */
+function ownOfCloud(
+	service: Service,
+	owner: Ownership | undefined,
+): AssignedAddress[] | undefined {
+	const recorded = assignmentOf(service);
+	if (owner?.kind === "Ours") {
+		if (drawsOnPools(owner.class)) return undefined;
+		if (recorded?.class !== owner.class.metadata.name) return [];
+	} else if (owner?.kind !== "Refused") return undefined;
+	if (!recorded || recorded.pools) return undefined;
+	return recorded.addresses.flatMap((text) => {
+		const address = parseIp(text);
+		return address.ok
+			? [
+					{
+						ip: formatIp(address.value),
+						family: address.value.family,
+						pool: "",
+					},
+				]
+			: [];
+	});
 }
 
 /** Whether what the Service holds is given up: nobody serves it any more, or another class does. */

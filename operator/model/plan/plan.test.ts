@@ -1,5 +1,9 @@
 import type { Service } from "../../api/core.ts";
-import type { AddressPool, BalancerClass } from "../../api/fairlead.ts";
+import type {
+	AddressPool,
+	AddressReservation,
+	BalancerClass,
+} from "../../api/fairlead.ts";
 import { annotations } from "../../api/names.ts";
 import { ClusterFacts } from "../explain/cluster-facts.ts";
 import type { Edit } from "./edit.ts";
@@ -44,6 +48,7 @@ const service = (
 		ports: [{ port: 80 }],
 		...spec,
 	},
+	...(ip ? { status: { loadBalancer: { ingress: [{ ip }] } } } : {}),
 });
 const apply = (object: AddressPool): Edit => ({
 	do: "apply",
@@ -68,6 +73,7 @@ const planned = (
 	pools: AddressPool[],
 	edits: Edit[],
 	classes: BalancerClass[] = [fast],
+	reservations: AddressReservation[] = [],
 ): Plan =>
 	planEdits(
 		new ClusterFacts({
@@ -77,7 +83,7 @@ const planned = (
 			namespaces: [{ metadata: { name: "shop" } }],
 			nodes: [],
 			slices: [],
-			reservations: [],
+			reservations,
 			controller: { state: "Unknown" },
 			unread: [],
 			at: 0,
@@ -206,6 +212,86 @@ describe("what an edit would change", () => {
 		).toEqual([
 			["AddressPool b", "InvalidEntry", "spec.addresses[1]"],
 			["AddressPool b", "Overlap", "spec.addresses"],
+		]);
+	});
+
+	it("leaves a reserved address alone where somebody waits and another pool is edited", () => {
+		const plan = planned(
+			full.slice(1),
+			[pool("a")],
+			[apply(pool("b", { addresses: ["198.51.100.0/32"], autoAssign: false }))],
+			[fast],
+			[
+				{
+					metadata: { namespace: "shop", name: "kept", uid: "r" },
+					spec: { pool: "a", addresses: ["192.0.2.0"] },
+				},
+			],
+		);
+		expect(brief(plan)).toEqual([
+			"shop/late StillWaits >",
+			"shop/later StillWaits >",
+		]);
+	});
+
+	it.each<[string, BalancerClass[], Edit, string, string[]]>([
+		[
+			"another provider, which the API server refuses",
+			[{ ...fast, spec: { provider: "HetznerCloud", default: true } }],
+			applyClass("fast", { default: true }),
+			"Refused spec.provider",
+			[],
+		],
+		[
+			"a second default class, which leaves those who wait without any",
+			[fast],
+			applyClass("slow", { default: true }),
+			"AmbiguousDefaultClass spec.default",
+			["shop/late Loses 192.0.2.0>"],
+		],
+		[
+			"a provider that this version does not have",
+			[fast],
+			applyClass("lan", { provider: "Layer2" }),
+			"ProviderUnavailable spec.provider",
+			[],
+		],
+		[
+			"the end of a class in use, which stays until its Services are gone",
+			[{ ...fast, metadata: { name: "fast", finalizers: ["in-use"] } }],
+			{ do: "delete", kind: "BalancerClass", name: "fast" },
+			"ClassDeleting metadata.deletionTimestamp",
+			["shop/late Loses 192.0.2.0>"],
+		],
+	])("names as a problem %s", (_what, classes, edit, problem, services) => {
+		const plan = planned(
+			[service("one", "192.0.2.1"), service("late")],
+			[pool("a")],
+			[edit],
+			classes,
+		);
+		expect(plan.problems.map(({ code, field }) => `${code} ${field}`)).toEqual([
+			problem,
+		]);
+		expect(brief(plan)).toEqual(services);
+	});
+
+	it("shows the address a cloud chose as the one that is lost", () => {
+		const cloud: BalancerClass = {
+			metadata: { name: "fast" },
+			spec: { provider: "HetznerCloud", default: true },
+		};
+		const served = service("one");
+		served.metadata.annotations = {
+			[annotations.assigned]: JSON.stringify({
+				addresses: ["203.0.113.7"],
+				class: "fast",
+				number: "1",
+			}),
+		};
+		const without = { ...applyClass("fast", { provider: "HetznerCloud" }) };
+		expect(brief(planned([served], [], [without], [cloud]))).toEqual([
+			"shop/one Loses 203.0.113.7>",
 		]);
 	});
 });

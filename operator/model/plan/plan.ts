@@ -2,6 +2,7 @@ import type { FamilyCount } from "../../api/fairlead.ts";
 import type { Reason } from "../addresses/reasons.ts";
 import { reasonText } from "../addresses/reasons.ts";
 import type { ClusterFacts } from "../explain/cluster-facts.ts";
+import { classProblems, refusalOf } from "./class-problems.ts";
 import type { Edit } from "./edit.ts";
 import { applyEdit } from "./edit.ts";
 import { Forecast, type Standing } from "./forecast.ts";
@@ -81,7 +82,13 @@ export function planEdits(facts: ClusterFacts, edits: readonly Edit[]): Plan {
 	const before = forecast.standings();
 	const countsBefore = countsOf(forecast);
 	let objects = { pools: facts.recorded.pools, classes: facts.classes };
+	const refused: PlanProblem[] = [];
 	for (const edit of edits) {
+		const refusal = refusalOf(edit, objects.classes);
+		if (refusal) {
+			refused.push(refusal);
+			continue;
+		}
 		objects = applyEdit(objects, edit);
 		forecast.follow(objects);
 	}
@@ -90,11 +97,27 @@ export function planEdits(facts: ClusterFacts, edits: readonly Edit[]): Plan {
 		.flatMap(([key, now]) => serviceChange(key, before.get(key), now))
 		.sort((a, b) => (a.service < b.service ? -1 : 1));
 	return {
-		problems: problemsOf(forecast, edits),
+		problems: [
+			...refused,
+			...problemsOf(forecast, edits),
+			...classProblems(
+				new Set(
+					edits.flatMap((edit) =>
+						edit.kind === "BalancerClass" ? nameOf(edit) : [],
+					),
+				),
+				objects.classes,
+				facts.services,
+			),
+		],
 		pools: poolPlans(countsBefore, countsOf(forecast)),
 		services,
 		unaffected: after.size - services.length,
 	};
+}
+
+function nameOf(edit: Edit): string {
+	return edit.do === "delete" ? edit.name : edit.object.metadata.name;
 }
 
 function serviceChange(
@@ -151,8 +174,9 @@ function heldOf({ held }: Standing): Held {
 	};
 }
 
-function whyOf({ notices, against, refusal }: Standing): string {
+function whyOf({ notices, against, refusal, awaits }: Standing): string {
 	if (refusal !== undefined) return refusal;
+	if (awaits !== undefined) return awaits;
 	return [...notices, ...against].map(reasonText).join("; ");
 }
 
