@@ -24,8 +24,13 @@ export interface AgentStores {
 	readonly externalIPs?: {
 		readonly policies: Store<ExternalIPPolicy>;
 		readonly namespaces: Store<KubeObject>;
+		/** Each resolves when its store has been complete once, which may be never: an agent may not be allowed to read it. */
+		readonly read: {
+			readonly policies: Promise<unknown>;
+			readonly namespaces: Promise<unknown>;
+		};
 	};
-	/** Resolves when each has been complete once. */
+	/** Resolves when each has been complete once; those for external IPs need not be where they are forbidden. */
 	readonly synced: Promise<unknown>;
 	/** One line for each kind that cannot be kept true at present. */
 	problems(): string[];
@@ -56,51 +61,56 @@ export function startAgentStores(
 		selector: {
 			labelSelector?: string;
 			fieldSelector?: string;
-			/** The cluster may do without the kind. */
+			/** The agent can do without the kind. */
 			optional?: boolean;
 		},
-	): Store<T> => {
+	): { store: Store<T>; read: Promise<void> } => {
 		const store = new Store<T>({
 			clock,
 			log: log.child({ resource: resource.plural }),
 			trim,
 		});
-		reflectors.push(
-			new Reflector<T>({
-				client,
-				resource,
-				store,
-				clock,
-				random,
-				log,
-				...selector,
-			}) as unknown as Reflector<KubeObject>,
-		);
-		return store;
+		const reflector = new Reflector<T>({
+			client,
+			resource,
+			store,
+			clock,
+			random,
+			log,
+			...selector,
+		});
+		reflectors.push(reflector as unknown as Reflector<KubeObject>);
+		return { store, read: reflector.synced };
 	};
+	const optional = true;
+	const policies = cache<ExternalIPPolicy>(
+		resources.externalIPPolicies,
+		trimPolicy,
+		{ optional },
+	);
+	const namespaces = cache<KubeObject>(resources.namespaces, trimNamespace, {
+		optional,
+	});
 	const stores = {
 		services: cache<Service>(resources.services, trimService, {
 			labelSelector: ours,
-		}),
+		}).store,
 		endpointSlices: cache<EndpointSlice>(resources.endpointSlices, trimSlice, {
 			labelSelector: ours,
-		}),
+		}).store,
 		nodes: cache<Node>(resources.nodes, trimNode, {
 			fieldSelector: `metadata.name=${node}`,
-		}),
+		}).store,
 		externalIPs: {
-			policies: cache<ExternalIPPolicy>(
-				resources.externalIPPolicies,
-				trimPolicy,
-				{ optional: true },
-			),
-			namespaces: cache<KubeObject>(resources.namespaces, trimNamespace, {}),
+			policies: policies.store,
+			namespaces: namespaces.store,
+			read: { policies: policies.read, namespaces: namespaces.read },
 		},
 	};
 	for (const reflector of reflectors) reflector.start();
 	return {
 		...stores,
-		synced: Promise.all(reflectors.map(({ synced }) => synced)),
+		synced: Promise.all(reflectors.map(({ answered }) => answered)),
 		problems: () =>
 			reflectors
 				.map((reflector) => reflector.healthy())

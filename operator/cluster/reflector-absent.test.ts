@@ -12,6 +12,10 @@ const notInstalled = () => {
 	throw new FairleadError("KubeNotFound", "404 page not found");
 };
 
+const forbidden = () => {
+	throw new FairleadError("KubeForbidden", "services is forbidden");
+};
+
 test("a kind that is optional and not installed is complete and empty, and is picked up once it is there", async () => {
 	const world = setup({}, true);
 	world.kube.before = notInstalled;
@@ -51,4 +55,47 @@ test("a kind that is needed and not installed keeps the reflector unhealthy", as
 	world.reflector.start();
 	await world.clock.advance(60_000);
 	expect(world.reflector.healthy()).toMatchObject({ ok: false });
+});
+
+test("a kind that is optional and may not be read holds nobody up, is named as a problem, and is picked up once it may", async () => {
+	const world = setup({}, true);
+	let answered = false;
+	void world.reflector.answered.then(() => {
+		answered = true;
+	});
+	let synced = false;
+	void world.reflector.synced.then(() => {
+		synced = true;
+	});
+	world.kube.before = forbidden;
+	world.kube.set(named("a"));
+	world.reflector.start();
+	await world.clock.advance(60_000);
+	expect({ answered, synced }).toEqual({ answered: true, synced: false });
+	expect(world.reflector.healthy()).toMatchObject({
+		ok: false,
+		reason: "services: services is forbidden",
+	});
+	world.kube.before = () => {};
+	await world.clock.advance(60_000);
+	expect({ synced, names: names(world.store) }).toEqual({
+		synced: true,
+		names: ["a"],
+	});
+	expect(world.reflector.healthy().ok).toBe(true);
+});
+
+test("a kind that is needed and may not be read is waited for", async () => {
+	const world = setup();
+	let answered = false;
+	void world.reflector.answered.then(() => {
+		answered = true;
+	});
+	world.kube.before = forbidden;
+	world.reflector.start();
+	await world.clock.advance(60_000);
+	expect(answered).toBe(false);
+	world.kube.before = () => {};
+	await world.clock.advance(60_000);
+	expect(answered).toBe(true);
 });

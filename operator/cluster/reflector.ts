@@ -9,31 +9,8 @@ import { endsInitialEvents, InitialEvents } from "./initial-events.ts";
 import type { KubeClient, Resource, Status, WatchEvent } from "./kube.ts";
 import { listAll } from "./list-all.ts";
 import { compareVersions } from "../model/resource-version.ts";
+import { reflectorDefaults } from "./reflector-defaults.ts";
 import { Watchdog } from "./watchdog.ts";
-
-/** Milliseconds, but for `pageSize` and `relistAfter`. */
-export const reflectorDefaults = {
-	/** Objects per page of a list. */
-	pageSize: 500,
-	/** The server is asked to end a watch after between this and twice this, at random, so that not all end at once. */
-	watchMs: 300_000,
-	/** A watch must be answered within this. */
-	openMs: 30_000,
-	/** Silence that ends a watch; API servers send a bookmark about every minute. */
-	silenceMs: 180_000,
-	/** Silence in the middle of the initial events that proves a server not to know WatchList. */
-	initialSilenceMs: 10_000,
-	/** A watch that has been open this long is a working one, even if nothing happened. */
-	settledMs: 10_000,
-	/** Trouble shorter than this does not make the reflector unhealthy. */
-	graceMs: 10_000,
-	/** Failures in a row of a server that does answer, after which the whole list is read again. */
-	relistAfter: 3,
-	backoffBaseMs: 200,
-	backoffCapMs: 30_000,
-	/** How often a kind that is not installed is looked for. */
-	absentMs: 5_000,
-};
 
 export interface ReflectorOptions<T extends KubeObject> {
 	client: Pick<KubeClient, "list" | "watch">;
@@ -66,6 +43,8 @@ export interface Health {
 export class Reflector<T extends KubeObject> {
 	/** Resolves when the store is first complete; stays pending if the reflector is stopped before. */
 	readonly synced: Promise<void>;
+	/** Resolves with `synced`, or when the server first forbids to read a kind that is optional: who waits can do without. */
+	readonly answered: Promise<void>;
 	/** Whether the server does not know the kind, which is optional then. */
 	absent = false;
 	#options: ReflectorOptions<T>;
@@ -93,6 +72,7 @@ export class Reflector<T extends KubeObject> {
 	#silences = 0;
 	#isSynced = false;
 	#resolveSynced: () => void = () => {};
+	#resolveAnswered: () => void = () => {};
 	#since: number;
 	#trouble: string | undefined = "not read yet";
 	#said = "";
@@ -113,6 +93,9 @@ export class Reflector<T extends KubeObject> {
 		this.#since = this.#clock.monotonic();
 		this.synced = new Promise((resolve) => {
 			this.#resolveSynced = resolve;
+		});
+		this.answered = new Promise((resolve) => {
+			this.#resolveAnswered = resolve;
 		});
 	}
 
@@ -214,6 +197,7 @@ export class Reflector<T extends KubeObject> {
 		this.#isSynced = true;
 		this.#settled();
 		this.#resolveSynced();
+		this.#resolveAnswered();
 	}
 
 	/** Follows one watch to its end: from a version, or from nothing by WatchList. */
@@ -319,6 +303,8 @@ export class Reflector<T extends KubeObject> {
 		const code = isFairleadError(error) ? error.code : "";
 		if (this.#options.optional && code === "KubeNotFound")
 			return this.#absent();
+		if (this.#options.optional && code === "KubeForbidden")
+			this.#resolveAnswered();
 		this.#failures++;
 		this.#suspicious = true;
 		const retryAfterMs =

@@ -137,10 +137,10 @@ export class Caches {
 		);
 	}
 
-	/** Resolves when every cache has been complete once. */
+	/** Resolves when every cache has been complete once, but for optional kinds that may not be read: those stay empty. */
 	async synced(): Promise<void> {
 		await Promise.all(
-			[...this.#reflectors.values()].map((reflector) => reflector.synced),
+			[...this.#reflectors.values()].map(({ answered }) => answered),
 		);
 	}
 

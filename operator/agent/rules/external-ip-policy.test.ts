@@ -11,16 +11,30 @@ let world: AgentWorld;
 let loop: RulesLoop;
 let policies: Store<ExternalIPPolicy>;
 let namespaces: Store<KubeObject>;
+let policiesRead: PromiseWithResolvers<void>;
+let namespacesRead: PromiseWithResolvers<void>;
 let version = 1000;
 
 beforeEach(async () => {
 	world = new AgentWorld();
 	const { clock, log } = world;
+	policiesRead = Promise.withResolvers();
+	namespacesRead = Promise.withResolvers();
 	policies = new Store<ExternalIPPolicy>({ clock, log });
 	namespaces = new Store<KubeObject>({ clock, log });
 	loop = new RulesLoop({
 		node: "node-1",
-		stores: { ...world.stores, externalIPs: { policies, namespaces } },
+		stores: {
+			...world.stores,
+			externalIPs: {
+				policies,
+				namespaces,
+				read: {
+					policies: policiesRead.promise,
+					namespaces: namespacesRead.promise,
+				},
+			},
+		},
 		backend: world.backend,
 		settings: defaultNodeSettings,
 		clock,
@@ -54,6 +68,12 @@ function policy(spec: ExternalIPPolicy["spec"]): void {
 	});
 }
 async function served(): Promise<string[]> {
+	policiesRead.resolve();
+	namespacesRead.resolve();
+	return carried();
+}
+/** The same with what is read so far. */
+async function carried(): Promise<string[]> {
 	await world.listed();
 	await world.clock.advance(20);
 	return [...world.backend.program.frontends.values()]
@@ -141,4 +161,26 @@ test("Services without external IPs are not compiled again when the policy chang
 	namespace({ team: "c" });
 	await served();
 	expect(world.backend.calls).toEqual([]);
+});
+
+describe("an agent that may not read what external IPs are judged by", () => {
+	it("carries none of them, and all the rest, while it cannot see whether there is a policy", async () => {
+		world.put(three);
+		expect(await carried()).toEqual([]);
+		expect(
+			[...world.backend.program.frontends.values()].map(({ kind }) => kind),
+		).toContain("ClusterIP");
+		expect(loop.trouble).toBeUndefined();
+		policiesRead.resolve();
+		expect(await carried()).toHaveLength(3);
+	});
+
+	it("carries none of them while there is a policy whose namespaces it cannot see", async () => {
+		world.put(three);
+		policy({ grants: [teamA], denied: [] });
+		policiesRead.resolve();
+		expect(await carried()).toEqual([]);
+		namespacesRead.resolve();
+		expect(await carried()).toEqual(["198.51.100.5", "198.51.100.6"]);
+	});
 });

@@ -1,0 +1,44 @@
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { FakeKube } from "../../test/support/fake-kube.ts";
+import { quietLog } from "../../test/support/quiet-log.ts";
+import { FairleadError } from "../errors.ts";
+import { Caches } from "./caches.ts";
+
+describe("a controller whose ClusterRole is older than itself", () => {
+	it.each([
+		["addressreservations", true],
+		["nodeportpools", true],
+		["externalippolicies", true],
+		["servicecidrs", true],
+		["addresspools", false],
+		["leases", false],
+	])(
+		"and that may not read %s, begins: %s; and says so",
+		async (kind, begins) => {
+			const clock = new FakeClock();
+			const kube = new FakeKube(clock);
+			kube.before = ({ resource }) => {
+				if (resource === kind)
+					throw new FairleadError("KubeForbidden", "it is forbidden");
+			};
+			const caches = new Caches({
+				client: kube,
+				namespace: "fairlead-system",
+				clock,
+				random: () => 0.5,
+				log: quietLog(),
+			});
+			let synced = false;
+			void caches.synced().then(() => {
+				synced = true;
+			});
+			caches.start();
+			await clock.advance(60_000);
+			expect({ synced, problems: caches.problems() }).toEqual({
+				synced: begins,
+				problems: [`${kind}: it is forbidden`],
+			});
+			await caches.stop();
+		},
+	);
+});
