@@ -1,10 +1,15 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Service } from "../api/core.ts";
 import { objectKey } from "../api/meta.ts";
 import type { AddressView, Hold } from "../model/addresses/address-book.ts";
 import { addressingOf } from "../model/addresses/addressing.ts";
-import type { Allocation, Effects } from "../model/addresses/allocation.ts";
+import type {
+	Allocation,
+	Claim,
+	Effects,
+} from "../model/addresses/allocation.ts";
 import { Allocator } from "../model/addresses/allocator.ts";
-import { formatIp, type IpAddress } from "../model/addresses/ip.ts";
+import { formatIp, type IpAddress, parseIp } from "../model/addresses/ip.ts";
 import { arrangePools, compilePool } from "../model/addresses/pool.ts";
 import type { PoolFacts } from "../model/addresses/pool-status.ts";
 import {
@@ -12,7 +17,7 @@ import {
 	readRequest,
 	type RequestResult,
 } from "../model/addresses/request.ts";
-import { assignmentOf } from "../model/assignment.ts";
+import { assignmentOf, vouchedAssignmentOf } from "../model/assignment.ts";
 import { externalIPRecordOf } from "../model/external-ips/record.ts";
 import {
 	externalHolder,
@@ -95,6 +100,14 @@ export class Addresses {
 			: this.#allocator.addressesOf(uid).map((each) => each.ip);
 	}
 
+	/** Whether the Service holds each address that is recorded on it. */
+	holdsRecord(service: Service): boolean {
+		const own = this.#allocator.addressesOf(service.metadata.uid ?? "");
+		return (assignmentOf(service)?.addresses ?? []).every((address) =>
+			own.some(({ ip }) => ip === address),
+		);
+	}
+
 	/** What the Service gets from the pools now; repeating it changes nothing. */
 	addressing(service: Service, className: string): Addressing {
 		const result = this.#request(service, className);
@@ -111,6 +124,11 @@ export class Addresses {
 			);
 		}
 		this.#keys.set(uid, objectKey(service));
+		// It may have come back with its record and status, from a backup.
+		if (this.#allocator.addressesOf(uid).length === 0) {
+			const claim = this.#claim(service);
+			if (claim && !this.#isKeptFrom(claim)) this.#allocator.adopt([claim]);
+		}
 		const allocation = this.#allocator.allocate(result.request);
 		this.#retention.holds(service);
 		this.#wake(allocation.wake);
@@ -231,10 +249,14 @@ export class Addresses {
 
 	/** The addresses of nodes or Services changed, which pools for external IPs alone do not hand out. */
 	ownChanged(): void {
-		const external = this.#allocator
-			.pools()
-			.some(({ uses }) => !uses.has("LoadBalancer"));
-		if (external) this.poolsChanged();
+		const known = this.#allocator.pools();
+		if (known.every(({ uses }) => uses.has("LoadBalancer"))) return;
+		// A Node that comes or goes is seldom in such a pool, and the allocator asks every holder when pools change.
+		const before = new Map(known.map((pool) => [pool.name, pool.intervals]));
+		const same = this.#pools().every(({ name, intervals }) =>
+			isDeepStrictEqual(intervals, before.get(name)),
+		);
+		if (!same) this.poolsChanged();
 	}
 
 	#pools() {
@@ -244,7 +266,7 @@ export class Addresses {
 	}
 
 	#adopt(): void {
-		const claims: Parameters<Allocator["adopt"]>[0][number][] = [];
+		const claims: Claim[] = [];
 		for (const service of this.#options.caches.services.values()) {
 			const external = externalIPRecordOf(service);
 			if (external) {
@@ -256,20 +278,39 @@ export class Addresses {
 					addresses: addresses.map((ip, at) => ({ ip, pool: pools[at] ?? "" })),
 				});
 			}
-			const recorded = assignmentOf(service);
-			if (!recorded?.pools) continue;
-			// Whatever became of its class or its wishes: what a Service holds is not anybody else's.
-			const { request } = this.#request(service, recorded.class);
-			this.#keys.set(request.uid, objectKey(service));
-			claims.push({
-				request,
-				addresses: recorded.addresses.map((ip, at) => ({
-					ip,
-					pool: recorded.pools?.[at] ?? "",
-				})),
-			});
+			const claim = this.#claim(service);
+			if (!claim) continue;
+			this.#keys.set(claim.request.uid, objectKey(service));
+			claims.push(claim);
 		}
 		this.#allocator.adopt(claims);
+	}
+
+	/** Whatever became of its class or its wishes: what a Service holds is not anybody else's. */
+	#claim(service: Service): Claim | undefined {
+		const recorded = vouchedAssignmentOf(service);
+		const { pools } = recorded ?? {};
+		if (!recorded || !pools) return undefined;
+		const { request } = this.#request(service, recorded.class);
+		return {
+			request,
+			addresses: recorded.addresses.map((ip, at) => ({
+				ip,
+				pool: pools[at] ?? "",
+			})),
+		};
+	}
+
+	/** Whether any of the addresses is kept for somebody else by now. */
+	#isKeptFrom({ request, addresses }: Claim): boolean {
+		return addresses.some(({ ip }) => {
+			const address = parseIp(ip);
+			const holds = address.ok ? this.book.entry(address.value)?.holds : [];
+			return holds?.some(
+				({ for: only }) =>
+					only?.namespace !== request.namespace || only.name !== request.name,
+			);
+		});
 	}
 
 	#request(service: Service, className: string): RequestResult {

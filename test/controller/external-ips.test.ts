@@ -156,6 +156,25 @@ describe("ExternalIPPolicy compiled", () => {
 		expect(policy()?.denied).toEqual(["192.0.2.9/32"]);
 	});
 
+	it("denies the address of the cluster's DNS that comes later, though no ServiceCIDR says where it is from (before 1.33)", async () => {
+		start();
+		await eventually(granted, (list) => expect(list).toHaveLength(1));
+		const dns = (clusterIP: string) => ({
+			metadata: { namespace: "kube-system", name: "kube-dns", uid: "dns" },
+			spec: { clusterIP, clusterIPs: [clusterIP] },
+		});
+		kube.set<Service>("services", dns("192.0.2.10"));
+		await eventually(policy, (spec) =>
+			expect(spec?.denied).toEqual(["192.0.2.10/32"]),
+		);
+		kube.set<Service>("services", dns("192.0.2.8"));
+		await eventually(policy, (spec) =>
+			expect(spec?.denied).toEqual(["192.0.2.8/32"]),
+		);
+		kube.set("services", service("web", { asks: "auto" }));
+		await has("web", ["192.0.2.9"]);
+	});
+
 	it("is made even without any pool, since without it every Service would be refused", async () => {
 		kube.remove("addresspools", "a");
 		start();

@@ -13,13 +13,19 @@ import { nodeAddresses } from "./address-users.ts";
 
 type Sources = Pick<Caches, "nodes" | "serviceCIDRs" | "services" | "slices">;
 
+/** Services whose addresses no other Service may take, whether or not the API server says where ClusterIPs come from. */
+export const ownServices: readonly string[] = [
+	"default/kubernetes",
+	"kube-system/kube-dns",
+];
+
 /**
  * The cluster's own addresses, which no Service may take as an external IP: those of nodes, of Services as far as the
  * cluster says where they come from, of its DNS and of the Kubernetes API.
  */
 export function ownAddresses(caches: Sources): AddressRange[] {
 	const { nodes, serviceCIDRs, services, slices } = caches;
-	const known = ["default/kubernetes", "kube-system/kube-dns"].flatMap(
+	const known = ownServices.flatMap(
 		(key) => services.get(key)?.spec.clusterIPs ?? [],
 	);
 	const api = slices

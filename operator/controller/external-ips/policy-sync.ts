@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ExternalIPPolicy } from "../../api/fairlead.ts";
+import { objectKey } from "../../api/meta.ts";
 import { groupVersion } from "../../api/names.ts";
 import type { Clock } from "../../clock.ts";
 import { type KubeClient, resources } from "../../cluster/kube.ts";
@@ -13,7 +14,7 @@ import {
 } from "../../model/external-ips/compiled-policy.ts";
 import { type Grants, readGrants } from "../../model/external-ips/grants.ts";
 import type { Caches } from "../caches.ts";
-import { ownAddresses } from "./own-addresses.ts";
+import { ownAddresses, ownServices } from "./own-addresses.ts";
 
 export interface PolicySyncOptions {
 	client: KubeClient;
@@ -28,6 +29,8 @@ export interface PolicySyncOptions {
 }
 
 const name = "compiled";
+/** Key of the work that follows a change of the cluster's own addresses. */
+const own = "own";
 /** Many nodes or pools that change at once are one write. */
 const pauseMs = 50;
 /** How often it is asked whether the kind has been installed meanwhile. */
@@ -46,7 +49,10 @@ export class PolicySync {
 		this.#options = options;
 		const { clock, random, log } = options;
 		this.#queue = new Workqueue({ clock, random, log, workers: 1 });
-		this.#queue.run(() => this.#write());
+		this.#queue.run(async (key) => {
+			if (key === name) return this.#write();
+			options.ownChanged();
+		});
 	}
 
 	/** What the pools grant now; undefined where the kind is not installed, so that nothing restricts external IPs. */
@@ -64,10 +70,15 @@ export class PolicySync {
 				store.onChange((change) => {
 					if (change.type === "updated" && sameOwn(change.old, change.object))
 						return;
-					this.#sourceChanged();
-					this.#options.ownChanged();
+					this.#ownChanged();
 				}),
 			),
+			caches.services.onChange((change) => {
+				if (!ownServices.includes(objectKey(change.object))) return;
+				if (change.type === "updated" && sameOwn(change.old, change.object))
+					return;
+				this.#ownChanged();
+			}),
 			caches.pools.onChange((change) => {
 				if (
 					change.type === "updated" &&
@@ -79,7 +90,7 @@ export class PolicySync {
 			caches.slices.onChange(({ object }) => {
 				if (object.metadata.namespace !== "default") return;
 				if (object.metadata.labels?.[serviceName] === "kubernetes")
-					this.#sourceChanged();
+					this.#ownChanged();
 			}),
 			caches.policies.onChange(() => this.#queue.addAfter(name, pauseMs)),
 		];
@@ -89,6 +100,12 @@ export class PolicySync {
 	async stop(deadlineMs: number): Promise<void> {
 		for (const undo of this.#undo) undo();
 		await this.#queue.drain(deadlineMs);
+	}
+
+	/** Many nodes that change at once are one look at the pools. */
+	#ownChanged(): void {
+		this.#sourceChanged();
+		this.#queue.addAfter(own, pauseMs);
 	}
 
 	#sourceChanged(): void {
@@ -168,11 +185,11 @@ export class PolicySync {
 
 const serviceName = "kubernetes.io/service-name";
 
-/** Whether a Node or ServiceCIDR keeps its addresses. */
+/** Whether a Node, ServiceCIDR or Service keeps its addresses. */
 function sameOwn(old: object, now: object): boolean {
 	const own = (object: {
 		status?: { addresses?: unknown };
-		spec?: { cidrs?: unknown };
-	}) => [object.status?.addresses, object.spec?.cidrs];
+		spec?: { cidrs?: unknown; clusterIPs?: unknown };
+	}) => [object.status?.addresses, object.spec?.cidrs, object.spec?.clusterIPs];
 	return isDeepStrictEqual(own(old), own(now));
 }
