@@ -14,6 +14,7 @@ const service = serviceOf(
 	},
 	{
 		ingress: [{ ip: "203.0.113.9" }],
+		vouched: ["203.0.113.10"],
 		annotations: {
 			"fairlead.dev/assigned": JSON.stringify({
 				addresses: ["203.0.113.10"],

@@ -1,7 +1,7 @@
 import type { EndpointSlice, Node, Service } from "../api/core.ts";
 import type { ExternalIPPolicy } from "../api/fairlead.ts";
 import type { KubeObject, ObjectMeta } from "../api/meta.ts";
-import { annotations as ours } from "../api/names.ts";
+import { annotations as ours, conditions } from "../api/names.ts";
 import { triggerTimeAnnotation } from "./rules/programming-latency.ts";
 
 /**
@@ -16,6 +16,10 @@ export function trimService(service: Service): Service {
 	const { metadata, spec, status } = service;
 	const { selector: _, ...rest } = spec;
 	const ingress = status?.loadBalancer?.ingress;
+	// Bears out the record of what is not shown yet.
+	const assigned = status?.conditions?.filter(
+		({ type }) => type === conditions.addressAssigned,
+	);
 	return {
 		metadata: identity(metadata, [
 			ours.assigned,
@@ -23,7 +27,14 @@ export function trimService(service: Service): Service {
 			sourceRanges,
 		]),
 		spec: rest,
-		...(ingress ? { status: { loadBalancer: { ingress } } } : {}),
+		...(ingress || assigned?.length
+			? {
+					status: {
+						...(ingress ? { loadBalancer: { ingress } } : {}),
+						...(assigned?.length ? { conditions: assigned } : {}),
+					},
+				}
+			: {}),
 	};
 }
 

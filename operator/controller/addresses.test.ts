@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { assignedCondition } from "../../test/support/assigned-condition.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { quietLog } from "../../test/support/quiet-log.ts";
 import type { Service } from "../api/core.ts";
@@ -89,6 +90,7 @@ class World {
 					}),
 				},
 			},
+			status: { conditions: [assignedCondition(...addresses)] },
 		});
 	}
 

@@ -139,6 +139,8 @@ export class ServiceSync {
 		};
 		const contested = repairs.contested(key);
 		if (contested) world.contested = contested;
+		if (ownership.kind === "Refused")
+			world.recordHeld = addresses.holdsRecord(service);
 		const traits =
 			ownership.kind === "Ours"
 				? providerTraits[ownership.class.spec.provider]

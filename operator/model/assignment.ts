@@ -1,5 +1,5 @@
 import type { Service } from "../api/core.ts";
-import { annotations } from "../api/names.ts";
+import { annotations, conditions } from "../api/names.ts";
 
 /**
  * The record of what a Service holds, in annotation `fairlead.dev/assigned`. Agents program and announce from it, and
@@ -20,6 +20,36 @@ export interface Assignment {
 export function assignmentOf(service: Service): Assignment | undefined {
 	const text = service.metadata.annotations?.[annotations.assigned];
 	return text === undefined ? undefined : parseAssignment(text);
+}
+
+/**
+ * The record, if status bears out each of its addresses: shown in ingress, or named by a true condition AddressAssigned,
+ * which is written in the same patch. Whoever may edit a Service can write a record; only who may edit services/status,
+ * as the controller may, can write these. Addresses that nothing bears out are nobody's.
+ */
+export function vouchedAssignmentOf(service: Service): Assignment | undefined {
+	const record = assignmentOf(service);
+	if (!record) return undefined;
+	const { loadBalancer, conditions: said = [] } = service.status ?? {};
+	const shown = (loadBalancer?.ingress ?? []).map(({ ip }) => ip);
+	const assigned = said.find(({ type }) => type === conditions.addressAssigned);
+	const named =
+		assigned?.status === "True" ? namedAddresses(assigned.message) : [];
+	return record.addresses.every(
+		(address) => shown.includes(address) || named.includes(address),
+	)
+		? record
+		: undefined;
+}
+
+/** What condition AddressAssigned says when it is true, which `namedAddresses` reads: `10.0.0.1, 2001:db8::1 (pool lan)`. */
+export function assignedMessage(addresses: string[], origin: string): string {
+	return `${addresses.join(", ")} (${origin})`;
+}
+
+function namedAddresses(message: string): string[] {
+	const end = message.indexOf(" (");
+	return end < 0 ? [] : message.slice(0, end).split(", ");
 }
 
 /** Undefined for what is not a record: somebody edited it, and it will be written anew. */

@@ -5,7 +5,7 @@ import {
 	type Programming,
 	programmingFor,
 } from "./agents.ts";
-import { assignmentOf } from "./assignment.ts";
+import { assignedMessage, vouchedAssignmentOf } from "./assignment.ts";
 import type { ObservedBalancer, ObservedPort } from "./balancer/balancer.ts";
 import type { Verdict } from "./conditions.ts";
 import type { OwnWorld, World } from "./world.ts";
@@ -76,7 +76,7 @@ function addressesOf(
 	if (addressing.kind === "Pools") return addressing.assignment.addresses;
 	return outcome.kind === "Observed"
 		? outcome.balancer.addresses
-		: (assignmentOf(service)?.addresses ?? []);
+		: (vouchedAssignmentOf(service)?.addresses ?? []);
 }
 
 function explainAddress(world: World, ours: OwnWorld): Verdict {
@@ -89,7 +89,7 @@ function explainAddress(world: World, ours: OwnWorld): Verdict {
 			conditions.addressAssigned,
 			"True",
 			notice?.reason ?? "Assigned",
-			`${addresses.join(", ")} (${origin(world, ours)})${notice ? `; ${notice.message}` : ""}`,
+			`${assignedMessage(addresses, origin(world, ours))}${notice ? `; ${notice.message}` : ""}`,
 		);
 	if (outcome.kind === "Failed")
 		return verdict(

@@ -13,6 +13,7 @@ import {
 	assignmentOf,
 	formatAssignment,
 	sameAssignment,
+	vouchedAssignmentOf,
 } from "./assignment.ts";
 import type { DesiredBalancer, ObservedBalancer } from "./balancer/balancer.ts";
 import { wasWorkedFor } from "./claims.ts";
@@ -156,8 +157,20 @@ function forget(world: World): Step {
 }
 
 function describe(world: World): Step {
-	const change = conditionChange(world, explain(world));
-	return change ? { do: "patch", change } : { do: "nothing" };
+	const change: ServiceChange = { ...conditionChange(world, explain(world)) };
+	if (isForged(world)) change.annotations = { [annotations.assigned]: null };
+	return Object.keys(change).length > 0
+		? { do: "patch", change }
+		: { do: "nothing" };
+}
+
+/** A record of addresses that the Service does not hold, nor ever did: whoever may edit it can write one. */
+function isForged({ service, recordHeld }: World): boolean {
+	return (
+		recordHeld === false &&
+		assignmentOf(service)?.pools !== undefined &&
+		!vouchedAssignmentOf(service)
+	);
 }
 
 function conditionChange(
@@ -250,14 +263,15 @@ function guardChange(world: World, ours: OwnWorld): Step | undefined {
 	const finalizer = finalizerOf(service);
 	const unguarded = !service.metadata.finalizers?.includes(finalizer);
 	if (!unguarded && Object.keys(wanted).length === 0) return undefined;
-	if (!unguarded) return { do: "patch", change: { annotations: wanted } };
+	// With the condition that bears the record out, always in the same patch.
+	const change: ServiceChange = {
+		annotations: wanted,
+		...conditionChange(world, explain(world)),
+	};
+	if (!unguarded) return { do: "patch", change };
 	return {
 		do: "patch",
-		change: {
-			addFinalizer: finalizer,
-			annotations: wanted,
-			...conditionChange(world, explain(world)),
-		},
+		change: { addFinalizer: finalizer, ...change },
 		// Put back on a Service that is served, it announces nothing new.
 		...(hasIngress(world)
 			? {}

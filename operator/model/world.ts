@@ -22,6 +22,8 @@ export interface World {
 	contested?: string[];
 	/** The Service, which leaves its pools, holds something they must write down before it is let go. */
 	mustNote?: boolean;
+	/** Of a Service that is refused: whether our pools know it as the holder of what is recorded on it. */
+	recordHeld?: boolean;
 	/** Wall time as RFC 3339, for lastTransitionTime. */
 	now: string;
 }

@@ -51,12 +51,15 @@ beforeAll(async () => {
 	];
 	objects["services"] = [
 		service("late"),
-		service("holder", {
-			annotations: {
-				"fairlead.dev/assigned":
-					'{"addresses":["192.0.2.0"],"class":"fast","pools":["edge"],"number":"1"}',
-			},
-		}),
+		{
+			...service("holder", {
+				annotations: {
+					"fairlead.dev/assigned":
+						'{"addresses":["192.0.2.0"],"class":"fast","pools":["edge"],"number":"1"}',
+				},
+			}),
+			status: { loadBalancer: { ingress: [{ ip: "192.0.2.0" }] } },
+		} as KubeObject,
 	];
 	cloud = await startCloud({
 		explain: explainCluster(cluster, {

@@ -1,3 +1,4 @@
+import { assignedCondition } from "./assigned-condition.ts";
 import type {
 	Endpoint,
 	EndpointSlice,
@@ -35,9 +36,12 @@ export function serviceOf(
 		labels?: Record<string, string>;
 		annotations?: Record<string, string>;
 		ingress?: { ip?: string; ipMode?: "VIP" | "Proxy"; hostname?: string }[];
+		/** Addresses that condition AddressAssigned names. */
+		vouched?: string[];
 	} = {},
 ): Service {
 	const { name = "web", namespace = "default", created, ingress } = more;
+	const { vouched } = more;
 	const { labels, annotations } = more;
 	return {
 		metadata: {
@@ -52,7 +56,14 @@ export function serviceOf(
 			ports: [{ name: "http", port: 80, protocol: "TCP" }],
 			...spec,
 		},
-		...(ingress ? { status: { loadBalancer: { ingress } } } : {}),
+		...(ingress || vouched
+			? {
+					status: {
+						...(ingress ? { loadBalancer: { ingress } } : {}),
+						...(vouched ? { conditions: [assignedCondition(...vouched)] } : {}),
+					},
+				}
+			: {}),
 	};
 }
 

@@ -9,6 +9,7 @@ import {
 	type Assignment,
 	assignmentOf,
 	sameAssignment,
+	vouchedAssignmentOf,
 } from "../assignment.ts";
 import { providerTraits } from "../provider-traits.ts";
 import type { Addressing } from "../world.ts";
@@ -119,7 +120,7 @@ export function addressStep(
 	const step = "Address";
 	const recorded = assignmentOf(service);
 	if (!prospect) {
-		const addresses = recorded?.addresses ?? [];
+		const addresses = vouchedAssignmentOf(service)?.addresses ?? [];
 		return addresses.length > 0
 			? done(`${addresses.join(", ")} (class ${metadata.name})`)
 			: {

@@ -10,7 +10,7 @@ import type { Labels } from "../addresses/labels.ts";
 import { compilePool } from "../addresses/pool.ts";
 import type { RequestResult } from "../addresses/request.ts";
 import { reservedCode, settleReservations } from "../addresses/reservations.ts";
-import { assignmentOf } from "../assignment.ts";
+import { vouchedAssignmentOf } from "../assignment.ts";
 import { externalIPRecordOf } from "../external-ips/record.ts";
 import { externalIPRequest } from "../external-ips/request.ts";
 
@@ -104,7 +104,7 @@ function claims(service: Service, { request, labelsOf }: Recorded): Claim[] {
 			),
 			addresses: withPools(external.addresses, external.pools),
 		});
-	const recorded = assignmentOf(service);
+	const recorded = vouchedAssignmentOf(service);
 	if (recorded?.pools)
 		found.push({
 			request: request(service, recorded.class).request,

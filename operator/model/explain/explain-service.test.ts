@@ -1,3 +1,4 @@
+import { assignedCondition } from "../../../test/support/assigned-condition.ts";
 import type { EndpointSlice, Service } from "../../api/core.ts";
 import type { AddressPool, BalancerClass } from "../../api/fairlead.ts";
 import { annotations, conditions, finalizers } from "../../api/names.ts";
@@ -72,7 +73,11 @@ const slice = (...ready: (boolean | string)[]): EndpointSlice => ({
 	})),
 });
 const other = (name: string, ip: string): Service => ({
-	...web({}, { name, uid: `u-${name}`, annotations: record(ip) }),
+	...web(
+		{},
+		{ name, uid: `u-${name}`, annotations: record(ip) },
+		{ conditions: [assignedCondition(ip)] },
+	),
 });
 const served = (change: Partial<Service["spec"]> = {}): Service =>
 	web(
@@ -462,6 +467,7 @@ describe("what is said of a Service", () => {
 				{
 					loadBalancer: { ingress: [{ ip: "10.0.0.9" }] },
 					conditions: [
+						assignedCondition("192.0.2.1"),
 						condition(conditions.provisioned, "True", "Provisioned"),
 					],
 				},

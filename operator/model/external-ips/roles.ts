@@ -1,7 +1,7 @@
 import type { Service } from "../../api/core.ts";
 import { conditions } from "../../api/names.ts";
 import { formatIp, parseIp } from "../addresses/ip.ts";
-import { assignmentOf } from "../assignment.ts";
+import { vouchedAssignmentOf } from "../assignment.ts";
 import { externalIPRecordOf } from "./record.ts";
 import { wantedExternalIPs } from "./request.ts";
 
@@ -22,7 +22,7 @@ export function addressRoles(service: Service): AddressRoles {
 		]),
 		balancer: balanced
 			? canonical([
-					...(assignmentOf(service)?.addresses ?? []),
+					...(vouchedAssignmentOf(service)?.addresses ?? []),
 					...(status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
 						ip && ipMode !== "Proxy" ? [ip] : [],
 					),

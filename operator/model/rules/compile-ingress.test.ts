@@ -72,11 +72,33 @@ describeTables({
 			],
 		],
 	},
+	"a record that nothing in status bears out": {
+		services: [
+			serviceOf(
+				{ type: "LoadBalancer" },
+				{
+					annotations: assigned(["203.0.113.10"], ["lan"]),
+					vouched: ["203.0.113.1"],
+				},
+			),
+		],
+		slices: [sliceOf(two)],
+		rows: [
+			[
+				"gives its Service nothing: whoever may edit it can write one",
+				"outside -> 203.0.113.10 TCP 80",
+				"not ours",
+			],
+		],
+	},
 	"an address recorded as assigned from a pool": {
 		services: [
 			serviceOf(
 				{ type: "LoadBalancer" },
-				{ annotations: assigned(["203.0.113.10"], ["lan"]) },
+				{
+					annotations: assigned(["203.0.113.10"], ["lan"]),
+					vouched: ["203.0.113.10"],
+				},
 			),
 		],
 		slices: [sliceOf(two)],
@@ -98,7 +120,10 @@ describeTables({
 		services: [
 			serviceOf(
 				{ type: "LoadBalancer" },
-				{ annotations: assigned(["203.0.113.10"]) },
+				{
+					annotations: assigned(["203.0.113.10"]),
+					vouched: ["203.0.113.10"],
+				},
 			),
 		],
 		slices: [sliceOf(two)],
@@ -127,7 +152,10 @@ describeTables({
 		services: [
 			serviceOf(
 				{ type: "ClusterIP" },
-				{ annotations: assigned(["203.0.113.10"], ["lan"]) },
+				{
+					annotations: assigned(["203.0.113.10"], ["lan"]),
+					vouched: ["203.0.113.10"],
+				},
 			),
 		],
 		slices: [sliceOf(two)],

@@ -95,6 +95,7 @@ const service: fc.Arbitrary<Service> = fc
 				labels: each.foreign
 					? { "service.kubernetes.io/service-proxy-name": "x" }
 					: {},
+				...(each.assigned ? { vouched: [each.assigned] } : {}),
 				annotations: each.assigned
 					? {
 							"fairlead.dev/assigned": JSON.stringify({

@@ -1,6 +1,6 @@
 import type { Service } from "../../api/core.ts";
 import { type IpAddress, formatIp, parseIp } from "../addresses/ip.ts";
-import { assignmentOf } from "../assignment.ts";
+import { vouchedAssignmentOf } from "../assignment.ts";
 import type { Grant } from "../external-ips/grants.ts";
 import { externalIPRecordOf } from "../external-ips/record.ts";
 import type { HeldAddress } from "./program.ts";
@@ -21,8 +21,8 @@ export type ExternalIPJudge = (service: Service, address: IpAddress) => Grant;
 
 /**
  * Ingress addresses are those of status with ipMode VIP: behind a Proxy, packets have the node's address. Before the
- * controller writes status it records what it assigned (DESIGN section 5); such a record counts too if the address came from a
- * pool, since then nobody but the nodes carries it. What a cloud assigned waits for the ipMode in status.
+ * controller writes status it records what it assigned (DESIGN section 5); such a record counts too if status
+ * bears it out and the address came from a pool, since then nobody but the nodes carries it. What a cloud assigned waits for the ipMode in status.
  * External IPs that Fairlead assigned count by their record, for the API server may keep no spec.externalIPs (KEP-5707);
  * those that `judge` does not grant are left out. Without one everything is carried, as kube-proxy does.
  */
@@ -56,7 +56,7 @@ export function serviceAddresses(
 	const proxied = new Set(
 		status.filter((each) => each.ipMode === "Proxy").map((each) => each.ip),
 	);
-	const record = balanced ? assignmentOf(service) : undefined;
+	const record = balanced ? vouchedAssignmentOf(service) : undefined;
 	const assigned = read(
 		record?.pools
 			? record.addresses.filter((address) => !proxied.has(address))
