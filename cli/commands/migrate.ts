@@ -8,6 +8,7 @@ import { FairleadError, isFairleadError } from "../../operator/errors.ts";
 import {
 	type Migration,
 	migrateMetallb,
+	servedPools,
 } from "../../operator/model/migrate/metallb.ts";
 import { metallbObjects } from "../../operator/model/migrate/metallb-kinds.ts";
 import {
@@ -54,7 +55,7 @@ export async function migrate(
 		objects.filter(
 			({ apiVersion, kind }) => apiVersion === "v1" && kind === "Service",
 		) as unknown as Service[],
-		migration.pools,
+		servedPools(migration),
 	);
 	migration.notes.push(...notes);
 	const commands = keep.map(keepCommand);

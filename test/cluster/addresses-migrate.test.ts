@@ -158,9 +158,13 @@ test.each(["yaml", "json"])(
 		);
 		const { code, out, said } = await migrate("-f", file, "-o", format);
 		expect({ code, said: format === "yaml" ? said : "" }).toEqual({
-			code: 0,
+			code: 3,
 			said: "",
 		});
+		expect(format === "yaml" ? out : said).toMatch(
+			/provider Layer2 is not part of this version.*\[lost\]/,
+		);
+		expect(out).not.toMatch(/default"?: true/);
 		if (format === "json") expect(said).toContain("the same addresses");
 		await applyText(out);
 		const listed = await lab.kubectl(

@@ -1,6 +1,6 @@
 import { parse } from "yaml";
 import type { Service } from "../../api/core.ts";
-import { migrateMetallb } from "./metallb.ts";
+import { migrateMetallb, servedPools } from "./metallb.ts";
 import { metallbObjects } from "./metallb-kinds.ts";
 import { keepCommand, servicesToKeep } from "./metallb-services.ts";
 
@@ -96,7 +96,9 @@ describe("a pool of MetalLB", () => {
 	])("%s", (_sentence, spec, expected) => {
 		const { pools, notes } = turned(`IPAddressPool p: ${spec}`, everywhere);
 		expect(pools).toEqual({ p: expected });
-		expect(notes.filter((note) => note.startsWith("Lost"))).toEqual([]);
+		expect(
+			notes.filter((note) => note.startsWith("Lost IPAddressPool")),
+		).toEqual([]);
 	});
 
 	test("without serviceAllocation comes after those that have it", () => {
@@ -154,9 +156,9 @@ describe("a pool of MetalLB", () => {
 describe("advertisements of MetalLB become classes:", () => {
 	test.each<[string, string[], object, object]>([
 		[
-			"one for Layer 2, the default",
+			"one for Layer 2, which is not the default while no version has it",
 			[ten, everywhere],
-			{ "metallb-layer2": { provider: "Layer2", default: true } },
+			{ "metallb-layer2": { provider: "Layer2" } },
 			{ p: { addresses: ["10.0.0.0/24"] } },
 		],
 		[
@@ -168,7 +170,6 @@ describe("advertisements of MetalLB become classes:", () => {
 			{
 				"metallb-layer2": {
 					provider: "Layer2",
-					default: true,
 					layer2: {
 						interfaces: ["eth0", "eth1"],
 						nodeSelector: {
@@ -192,7 +193,6 @@ describe("advertisements of MetalLB become classes:", () => {
 			{
 				"metallb-layer2": {
 					provider: "Layer2",
-					default: true,
 					layer2: { interfaces: ["eth0"] },
 				},
 				"metallb-layer2-2": {
@@ -227,7 +227,7 @@ describe("advertisements of MetalLB become classes:", () => {
 				"AddressPool b: {addresses: [10.1.0.0/24], protocol: bgp}",
 			],
 			{
-				"metallb-layer2": { provider: "Layer2", default: true },
+				"metallb-layer2": { provider: "Layer2" },
 				"metallb-static": { provider: "Static" },
 			},
 			{
@@ -236,9 +236,10 @@ describe("advertisements of MetalLB become classes:", () => {
 			},
 		],
 	])("%s", (_sentence, lines, classes, pools) => {
-		expect(turned(...lines)).toMatchObject({ classes, pools });
-		const { pools: made } = turned(...lines);
-		expect(made).toEqual(pools);
+		const made = turned(...lines);
+		expect(made).toMatchObject({ classes, pools });
+		expect(made.pools).toEqual(pools);
+		expect(made.classes).toEqual(classes);
 	});
 
 	test("and what BGP was told beside is named as lost", () => {
@@ -257,11 +258,39 @@ describe("advertisements of MetalLB become classes:", () => {
 		);
 	});
 
+	test("and one that no provider serves yet is lost, while MetalLB keeps its Services", () => {
+		const lines = [
+			"IPAddressPool a: {addresses: [10.0.0.0/24]}",
+			"IPAddressPool b: {addresses: [10.1.0.0/24]}",
+			"L2Advertisement one: {ipAddressPools: [a]}",
+		];
+		expect(turned(...lines).notes).toContainEqual(
+			expect.stringMatching(
+				/^Lost BalancerClass metallb-layer2: .*keep MetalLB's controller and speakers/,
+			),
+		);
+		const migration = migrateMetallb(objects(...lines), { makeDefault: true });
+		expect(servedPools(migration).map(({ metadata }) => metadata.name)).toEqual(
+			["b"],
+		);
+	});
+
+	test("but not an L2Advertisement that selects no pool, which is said", () => {
+		const { classes, notes } = turned(
+			ten,
+			"L2Advertisement none: {ipAddressPools: [gone]}",
+		);
+		expect(Object.keys(classes)).toEqual(["metallb-static"]);
+		expect(notes).toContainEqual(
+			expect.stringMatching(/^Changed L2Advertisement none: selects no/),
+		);
+	});
+
 	test("and none is the default where that is not wanted", () => {
-		const { classes } = migrateMetallb(objects(ten, everywhere), {
+		const { classes } = migrateMetallb(objects(ten), {
 			makeDefault: false,
 		});
-		expect(classes.map(({ spec }) => spec)).toEqual([{ provider: "Layer2" }]);
+		expect(classes.map(({ spec }) => spec)).toEqual([{ provider: "Static" }]);
 	});
 });
 

@@ -7,6 +7,7 @@ import { groupVersion } from "../../api/names.ts";
 import { formatCidr, parseCidr, parsePoolEntry } from "../addresses/cidr.ts";
 import { parseIp } from "../addresses/ip.ts";
 import { matchesSelector } from "../addresses/labels.ts";
+import { providerTraits } from "../provider-traits.ts";
 import type {
 	Advertisement,
 	IpAddressPool,
@@ -61,6 +62,16 @@ export function migrateMetallb(
 	return { classes: classes.map(({ made }) => made), pools, notes };
 }
 
+/** The pools that some class of this version's providers draws on: Services of the others stay with MetalLB. */
+export function servedPools({ classes, pools }: Migration): AddressPool[] {
+	const usable = classes.filter(isUsable).map(({ metadata }) => metadata.name);
+	return pools.filter(({ spec }) =>
+		spec.classes
+			? spec.classes.some((name) => usable.includes(name))
+			: usable.length > 0,
+	);
+}
+
 /** A class, and which of MetalLB's pools its Services draw from. */
 interface MadeClass {
 	made: BalancerClass & TypeMeta;
@@ -83,14 +94,24 @@ function classesOf(
 				apiVersion: groupVersion,
 				kind: "BalancerClass",
 				metadata: { name },
-				spec: {
-					...spec,
-					...(makeDefault && classes.length === 0 ? { default: true } : {}),
-				},
+				spec,
 			},
 			advertises,
 		});
-	for (const [index, { layer2, advertisements }] of alike(l2, notes).entries())
+	const announcing = l2.filter((advertisement) => {
+		if (pools.some((pool) => isAdvertised(pool, [advertisement]))) return true;
+		notes.push({
+			about: `L2Advertisement ${advertisement.metadata.name}`,
+			kind: "Changed",
+			message:
+				"selects no IPAddressPool: it announces nothing, and becomes no class",
+		});
+		return false;
+	});
+	for (const [index, { layer2, advertisements }] of alike(
+		announcing,
+		notes,
+	).entries())
 		add(
 			index === 0 ? "metallb-layer2" : `metallb-layer2-${index + 1}`,
 			{
@@ -101,7 +122,10 @@ function classesOf(
 				isAdvertised(pool, advertisements) ||
 				(index === 0 && pool.spec?.protocol === "layer2"),
 		);
-	if (l2.length === 0 && pools.some(({ spec }) => spec?.protocol === "layer2"))
+	if (
+		announcing.length === 0 &&
+		pools.some(({ spec }) => spec?.protocol === "layer2")
+	)
 		add(
 			"metallb-layer2",
 			{ provider: "Layer2" },
@@ -116,6 +140,17 @@ function classesOf(
 			{ provider: "Static" },
 			(pool) => silent.includes(pool) || isAdvertised(pool, bgp),
 		);
+	const unusable = classes.filter(({ made }) => !isUsable(made));
+	// MetalLB has to go on taking Services without a class, and two controllers must not.
+	const [first] = classes;
+	if (makeDefault && first && unusable.length === 0)
+		first.made.spec.default = true;
+	for (const { made } of unusable)
+		notes.push({
+			about: `BalancerClass ${made.metadata.name}`,
+			kind: "Lost",
+			message: `provider ${made.spec.provider} is not part of this version and would serve nobody: keep MetalLB's controller and speakers for its pools, or change the class to provider Static and have something else announce the addresses. No class is made the default one`,
+		});
 	for (const { metadata, spec = {} } of bgp) {
 		const lost = [
 			"communities",
@@ -132,6 +167,10 @@ function classesOf(
 		});
 	}
 	return classes;
+}
+
+function isUsable({ spec }: BalancerClass): boolean {
+	return providerTraits[spec.provider].available;
 }
 
 /** L2Advertisements by what they say of interfaces and nodes: a class says it once for all its pools. */
