@@ -22,6 +22,7 @@ beforeAll(async () => {
 afterAll(() => world?.stop());
 afterEach(() => world.clean());
 
+// Every test asks for ports of its own: one that fails may leave some allocated to nobody.
 const web: ServicePort = { name: "web", port: 80 };
 const tls: ServicePort = { name: "tls", port: 443 };
 const dns: ServicePort[] = [
@@ -48,24 +49,24 @@ describe("with the controller", () => {
 				"those it asks for by name",
 				async () => {},
 				[web, tls],
-				asks("web=30080,tls=30443"),
-				"web=30080 tls=30443",
-				"True Assigned: web 30080/TCP, tls 30443/TCP (as asked)",
+				asks("web=30040,tls=30443"),
+				"web=30040 tls=30443",
+				"True Assigned: web 30040/TCP, tls 30443/TCP (as asked)",
 			],
 			[
 				"those it asks for by number",
 				async () => {},
 				[{ port: 80 }],
-				asks("80/TCP=30080"),
-				"80=30080",
-				"True Assigned: 80/TCP 30080/TCP (as asked)",
+				asks("80/TCP=30041"),
+				"80=30041",
+				"True Assigned: 80/TCP 30041/TCP (as asked)",
 			],
 			[
 				"one for TCP and UDP of one port",
 				async () => {},
 				dns,
-				asks("dns=30053,dns-tcp=30053"),
-				"dns=30053 dns-tcp=30053",
+				asks("dns=30072,dns-tcp=30072"),
+				"dns=30072 dns-tcp=30072",
 				"True Assigned",
 			],
 			[
@@ -129,6 +130,7 @@ describe("with the controller", () => {
 	});
 
 	describe("a Service that cannot have them is told why, and keeps what it has", () => {
+		let next = 30_050;
 		it.each<[string, () => Promise<unknown>, Partial<Service>, string]>([
 			[
 				"a request nobody can read",
@@ -186,19 +188,19 @@ describe("with the controller", () => {
 				() =>
 					world.service("holder", {
 						type: "NodePort",
-						ports: [{ ...web, nodePort: 30080 }],
+						ports: [{ ...web, nodePort: 30042 }],
 					}),
-				{ metadata: { name: "x", ...asks("web=30080") } },
-				"False PortTaken: port web: NodePort 30080 is held by Service default/holder",
+				{ metadata: { name: "x", ...asks("web=30042") } },
+				"False PortTaken: port web: NodePort 30042 is held by Service default/holder",
 			],
 			[
 				"a port other than its manifest says",
 				async () => {},
 				{
-					metadata: { name: "x", ...asks("web=30080") },
+					metadata: { name: "x", ...asks("web=30043") },
 					spec: {
 						type: "NodePort",
-						ports: [{ ...web, nodePort: 30081 }],
+						ports: [{ ...web, nodePort: 30070 }],
 					},
 				},
 				"False SetBySomebodyElse: field manager",
@@ -207,7 +209,7 @@ describe("with the controller", () => {
 				"a type without NodePorts",
 				async () => {},
 				{
-					metadata: { name: "x", ...asks("web=30080") },
+					metadata: { name: "x", ...asks("web=30044") },
 					spec: { type: "ClusterIP", ports: [web] },
 				},
 				"False NoNodePorts",
@@ -223,28 +225,29 @@ describe("with the controller", () => {
 			await world.says("x", says);
 			expect(await world.portsOf("x")).toBe(shownPorts(made));
 			// Nobody else is held up.
+			const other = next++;
 			await world.service(
 				"y",
 				{ type: "NodePort", ports: [web] },
-				asks("web=30099"),
+				asks(`web=${other}`),
 			);
-			await world.ports("y", "web=30099");
+			await world.ports("y", `web=${other}`);
 		});
 	});
 
 	it("a Service that waits for a port gets it when the other lets go", async () => {
 		const holder = await world.service("holder", {
 			type: "NodePort",
-			ports: [{ ...web, nodePort: 30080 }],
+			ports: [{ ...web, nodePort: 30045 }],
 		});
 		await world.service(
 			"x",
 			{ type: "NodePort", ports: [web] },
-			asks("web=30080"),
+			asks("web=30045"),
 		);
 		await world.says("x", "PortTaken");
 		await world.remove(resources.services, holder);
-		await world.ports("x", "web=30080");
+		await world.ports("x", "web=30045");
 		await world.says("x", "True Assigned");
 	});
 
@@ -323,7 +326,7 @@ describe("with the controller", () => {
 			JSON.stringify({
 				apiVersion: "v1",
 				kind: "Service",
-				metadata: { name: "x", namespace: "default", ...asks("web=30080") },
+				metadata: { name: "x", namespace: "default", ...asks("web=30046") },
 				spec: { type: "LoadBalancer", ports: [{ ...web, port }, ...dns] },
 			});
 		await world.kubectl(["apply", "--server-side", "-f", "-"], manifest(80));
@@ -338,7 +341,7 @@ describe("with the controller", () => {
 		await world.kubectl(["apply", "--server-side", "-f", "-"], manifest(8080));
 		const { spec } = await world.get("x");
 		expect(spec.ports).toContainEqual(
-			expect.objectContaining({ name: "web", port: 8080, nodePort: 30080 }),
+			expect.objectContaining({ name: "web", port: 8080, nodePort: 30046 }),
 		);
 	});
 
@@ -447,16 +450,16 @@ describe("with the controller", () => {
 	it("what agents report is avoided by pools, said of Services that clash, and unsaid when it is gone", async () => {
 		await world.service("clash", {
 			type: "NodePort",
-			ports: [{ ...web, nodePort: 30080 }],
+			ports: [{ ...web, nodePort: 30047 }],
 		});
 		await world.report("n1", {
 			ephemeral: [32_000, 60_999],
 			listening: [{ port: 30010, protocol: "TCP", process: "sshd" }],
-			hostPorts: [{ port: 30080, protocol: "TCP", pod: "kube-system/proxy" }],
+			hostPorts: [{ port: 30047, protocol: "TCP", pod: "kube-system/proxy" }],
 		});
 		await world.says(
 			"clash",
-			"False HostPort: traffic to this NodePort may not arrive: pod kube-system/proxy on node n1 has 30080/TCP as hostPort",
+			"False HostPort: traffic to this NodePort may not arrive: pod kube-system/proxy on node n1 has 30047/TCP as hostPort",
 		);
 		await world.pool("edge", "30010-30019");
 		await world.pool("late", "31990-32009", of("nobody"));
@@ -537,11 +540,11 @@ describe("with the controller", () => {
 				{},
 				"nothing",
 			],
-			["it asks for some", asks("web=30080"), {}, "True Assigned"],
+			["it asks for some", asks("web=30048"), {}, "True Assigned"],
 			[
 				"its manifest names one",
 				{},
-				{ ports: [{ ...web, nodePort: 30081 }] },
+				{ ports: [{ ...web, nodePort: 30071 }] },
 				"False KeptByManifest: its class releases NodePorts, but test set a nodePort",
 			],
 		])("keeps them where %s", async (_why, metadata, more, says) => {
@@ -798,8 +801,8 @@ describe("the admission policy", () => {
 			"class of somebody else": await row("example.com/lan"),
 			"no class, no default": await row(undefined),
 			"told to keep": await row(lan, keep),
-			"asks for some": await row(lan, asks("web=30080")),
-			"names one": await row(lan, {}, { nodePort: 30080 }),
+			"asks for some": await row(lan, asks("web=30049")),
+			"names one": await row(lan, {}, { nodePort: 30049 }),
 			"no balancer": await made({ type: "NodePort", ports: [web] }),
 		}).toEqual({
 			"class that releases": false,
