@@ -1,6 +1,5 @@
-import type { Lease, Service } from "../api/core.ts";
+import type { Service } from "../api/core.ts";
 import { objectKey } from "../api/meta.ts";
-import { agentAnnotations } from "../api/names.ts";
 import type { Clock } from "../clock.ts";
 import type { EventRecorder } from "../cluster/events.ts";
 import { type KubeClient, resources } from "../cluster/kube.ts";
@@ -154,11 +153,7 @@ export class Term {
 			writing: this.#writing,
 			facts: {
 				values: () => options.agents.reports(),
-				// Renewals come every few seconds from every node; what they say seldom changes.
-				onChange: (listener) =>
-					caches.agentLeases.onChange((change) => {
-						if (change.type !== "updated" || !sameReport(change)) listener();
-					}),
+				onChange: (listener) => options.agents.onReports(listener),
 			},
 		});
 		this.#repairs = new Repairs({
@@ -357,11 +352,4 @@ export class Term {
 			action: "SyncLoadBalancer",
 		});
 	}
-}
-
-function sameReport({ old, object }: { old: Lease; object: Lease }): boolean {
-	const { report } = agentAnnotations;
-	return (
-		old.metadata.annotations?.[report] === object.metadata.annotations?.[report]
-	);
 }

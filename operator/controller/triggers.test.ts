@@ -201,6 +201,19 @@ describe("a change in the cluster wakes", () => {
 		expect(gone.map((each) => each.uid)).toEqual(["uid-a"]);
 	});
 
+	it("nobody who cleans up for what our own clean-up takes off, told by the watch before its answer", () => {
+		const { caches, gone, woken } = setUp();
+		const left = service("patched", { type: "ClusterIP" });
+		left.metadata.annotations = {
+			[annotations.provisionedBy]: "cloud/HetznerCloud",
+		};
+		caches.services.put(left);
+		woken.length = 0;
+		caches.services.put(service("patched", { type: "ClusterIP" }));
+		expect(gone).toEqual([]);
+		expect(woken).toEqual(["shop/patched"]);
+	});
+
 	it("every balanced Service when nodes join, once; none when a node only reports its health", async () => {
 		const { caches, woken, triggers } = setUp();
 		caches.nodes.put(node("n0"));

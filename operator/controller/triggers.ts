@@ -120,9 +120,9 @@ export class Triggers {
 		const { undone: undid, meant, isPatching } = this.#options;
 		const { uid = "" } = now.metadata;
 		if (isWanted(old, now)) meant(key);
-		if (wasWiped(this.#stripped.get(uid) ?? old, now)) this.#gone(old);
 		if (holdingOf(now)) this.#stripped.delete(uid);
 		if (isPatching(key)) return;
+		if (wasWiped(this.#stripped.get(uid) ?? old, now)) this.#gone(old);
 		const lost = undone(old, now);
 		if (lost.length === 0) return;
 		if (holdingOf(old) && !holdingOf(now)) this.#stripped.set(uid, old);

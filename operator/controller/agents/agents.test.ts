@@ -131,24 +131,26 @@ describe("an agent that falls silent", () => {
 		expect(names(world)).toEqual(["a", "b"]);
 	});
 
-	it("is told to who reads the reports, and so is its return", async () => {
+	it("is told to who reads the reports, and so is its return, but no mere renewal", async () => {
 		const world = new AgentsWorld();
 		const said: string[][] = [];
-		const listener = { moved() {}, stateChanged() {}, refusalsChanged() {} };
 		for (const name of ["a", "b"]) world.report(name, 1);
 		await world.clock.advance(0);
-		world.agents.listen({
-			...listener,
-			liveChanged: () =>
-				said.push([...world.agents.reports()].map(({ node }) => node)),
-		});
+		const undo = world.agents.onReports(() =>
+			said.push([...world.agents.reports()].map(({ node }) => node)),
+		);
 		for (let seconds = 0; seconds < 60; seconds += 10) {
 			await world.clock.advance(10_000);
 			world.report("b", 1);
 		}
+		expect(said).toEqual([["b"]]);
 		world.report("a", 1);
 		await world.clock.advance(0);
 		expect(said).toEqual([["b"], ["a", "b"]]);
+		undo();
+		world.leases.remove(world.lease("a", 1));
+		await world.clock.advance(0);
+		expect(said).toHaveLength(2);
 	});
 
 	it("is not taken for gone while the API server cannot be asked, nor until agents had time to renew", async () => {

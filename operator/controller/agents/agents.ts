@@ -31,8 +31,6 @@ export interface AgentsListener {
 	stateChanged: () => void;
 	/** Nodes refuse this Service, or do so no more. */
 	refusalsChanged: (serviceKey: string) => void;
-	/** Some agent fell silent, or is heard again: `reports` are others. */
-	liveChanged?: () => void;
 }
 
 /** Whether anybody's word is to be waited for. */
@@ -81,7 +79,8 @@ export class Agents {
 	#floor: Watermark | undefined;
 	#flushing = false;
 	#toldState: AgentsState = "NoAgents";
-	#liveChanged = false;
+	#reportsChanged = false;
+	readonly #reportListeners = new Set<() => void>();
 	readonly #touched = new Set<string>();
 
 	constructor(options: AgentsOptions) {
@@ -142,6 +141,12 @@ export class Agents {
 		for (const { live, report } of this.#known.values()) if (live) yield report;
 	}
 
+	/** Calls `listener` when `reports` are others: some agent says something else, falls silent, or is heard again. */
+	onReports(listener: () => void): () => void {
+		this.#reportListeners.add(listener);
+		return () => this.#reportListeners.delete(listener);
+	}
+
 	/** For metrics. */
 	counts(): Record<"programming" | "idle" | "unready" | "silent", number> {
 		const carriers = new Set<Carrier>(this.carriers);
@@ -181,6 +186,7 @@ export class Agents {
 		this.#renewed(known, object);
 		if (text === known.text) return;
 		known.text = text;
+		this.#reportsChanged = true;
 		if (known.report.rules !== report.rules) this.#changed({ members: true });
 		this.#refuse(known, report.refused ?? {});
 		known.report = report;
@@ -198,7 +204,7 @@ export class Agents {
 		known.movedAt = this.#options.clock.monotonic();
 		if (live === known.live) return;
 		known.live = live;
-		this.#liveChanged = true;
+		this.#reportsChanged = true;
 		this.#changed({ members: true });
 	}
 
@@ -209,6 +215,7 @@ export class Agents {
 
 	#forget(known: Known): void {
 		this.#known.delete(known.lease);
+		this.#reportsChanged = true;
 		this.#refuse(known, {});
 		this.#changed({ members: true });
 	}
@@ -247,10 +254,10 @@ export class Agents {
 		this.#touched.clear();
 		const stateChanged = this.#state !== this.#toldState;
 		this.#toldState = this.#state;
-		const liveChanged = this.#liveChanged;
-		this.#liveChanged = false;
+		if (this.#reportsChanged)
+			for (const listener of this.#reportListeners) listener();
+		this.#reportsChanged = false;
 		for (const listener of this.#listeners) {
-			if (liveChanged) listener.liveChanged?.();
 			if (stateChanged) listener.stateChanged();
 			listener.moved();
 			for (const key of touched) listener.refusalsChanged(key);
@@ -330,7 +337,7 @@ export class Agents {
 			if (now < this.#graceUntil) return;
 			for (const known of this.#silent()) {
 				known.live = false;
-				this.#liveChanged = true;
+				this.#reportsChanged = true;
 				log.warn(
 					{ node: known.node, lease: known.lease },
 					`the agent of node ${known.node} has not renewed its Lease for ${known.durationMs / 1_000} s; it is waited for no more`,
