@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
+import { errors } from "../../operator/errors.ts";
 import {
 	type ReasonEntry,
 	reasons,
@@ -20,4 +21,35 @@ describe("docs/reference/explain.md", () => {
 			),
 		);
 	});
+});
+
+/** They write on other kinds than Services. */
+const ofOtherKinds =
+	/(pool-status|addresses\/held|reservations|reservation-status|class-condition|nodeports\/release)\.ts$/;
+
+/** Reasons that a file can write: what stands behind `reason:`, and the unions that reasons are taken from. */
+function reasonsIn(source: string): string[] {
+	const places = [
+		...source.matchAll(/\breason:([^;{}]*?)(?:,\n|;|\})/g),
+		...source.matchAll(
+			/\btype \w*(?:Refusal|Reason|ReasonCode|FindingCode) =([^;]*);/g,
+		),
+	];
+	return places.flatMap(([, text = ""]) =>
+		[...text.matchAll(/(?<!=== )"([A-Z]\w+)"/g)].map(([, name = ""]) => name),
+	);
+}
+
+it("the registry has every reason that the model can write on a Service", () => {
+	const root = new URL("../../operator/model/", import.meta.url);
+	const written = globSync("**/*.ts", { cwd: root }).flatMap((file) =>
+		file.endsWith(".test.ts") || ofOtherKinds.test(file)
+			? []
+			: reasonsIn(readFileSync(new URL(file, root), "utf8")),
+	);
+	expect(written).toEqual(
+		expect.arrayContaining(["PoolInvalid", "SeveralProblems", "PortTaken"]),
+	);
+	const known = new Set([...Object.keys(reasons), ...Object.keys(errors)]);
+	expect([...new Set(written)].filter((name) => !known.has(name))).toEqual([]);
 });

@@ -36,6 +36,11 @@ export const furtherReasons = {
 		meaning: "The external IP is one of the cluster's own addresses.",
 		help: "Remove it from spec.externalIPs.",
 	},
+	SeveralProblems: {
+		step: "ExternalIPs",
+		meaning: "External IPs of the Service have problems of several kinds.",
+		help: "The message names each address, what is wrong and what to do.",
+	},
 	SetBySomebodyElse: {
 		step: "NodePorts",
 		meaning: "Somebody else sets the NodePort that Fairlead should set.",
@@ -80,6 +85,21 @@ export const furtherReasons = {
 		step: "NodePorts",
 		meaning: "The annotation that asks for NodePorts cannot be read.",
 		help: "Correct it as the message says.",
+	},
+	InvalidRequest: {
+		step: "NodePorts",
+		meaning: "The annotation that asks for NodePorts cannot be read.",
+		help: "Correct annotation fairlead.dev/node-ports as the message says.",
+	},
+	UnknownPool: {
+		step: "NodePorts",
+		meaning: "The Service asks for a NodePortPool that does not exist.",
+		help: "Create the NodePortPool, or change annotation fairlead.dev/node-ports.",
+	},
+	PoolInvalid: {
+		step: "NodePorts",
+		meaning: "The NodePortPool the Service asks for cannot be used as it is.",
+		help: "Correct the field of the NodePortPool that the message names.",
 	},
 	Refused: {
 		step: "NodePorts",
