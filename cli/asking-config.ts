@@ -38,7 +38,15 @@ export const askingFlags = {
 	},
 } satisfies Flags;
 
-export const explainFlags = askingFlags;
+export const explainFlags = {
+	...askingFlags,
+	"service-namespace": {
+		schema: dnsLabel("namespace").optional(),
+		value: "NAME",
+		short: "n",
+		help: "Namespace of the Service, if only its name is given, as kubectl takes it",
+	},
+} satisfies Flags;
 
 /** Names of Kubernetes objects as the API server takes them for Services and namespaces. */
 const objectName = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
@@ -47,8 +55,8 @@ export const explainArgument = {
 	schema: z
 		.string()
 		.regex(
-			new RegExp(`^${objectName}/${objectName}$`),
-			"must be NAMESPACE/NAME of a Service, for instance shop/web",
+			new RegExp(`^(${objectName}/)?${objectName}$`),
+			"must be NAMESPACE/NAME of a Service, for instance shop/web, or its NAME with -n NAMESPACE",
 		)
 		.optional(),
 	value: "NAMESPACE/NAME",
@@ -106,7 +114,7 @@ export const migrateFlags = {
 	},
 	default: {
 		schema: z.boolean().default(true),
-		help: "Make the first class the default one, which takes Services without loadBalancerClass",
+		help: "Make no class the default one, which takes Services without loadBalancerClass",
 	},
 	output: {
 		schema: z

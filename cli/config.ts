@@ -103,10 +103,11 @@ export const nodePortRange = {
 		.default(formatPortRange(defaultNodePortRange))
 		.transform((value, context) => {
 			const range = parsePortRange(value);
-			if (range) return range;
+			if (range && range.first < range.last) return range;
 			context.addIssue({
 				code: "custom",
-				message: "must be a range of ports, for instance 30000-32767",
+				message:
+					"must be a range of two or more ports within 1 to 65535, for instance 30000-32767",
 			});
 			return z.NEVER;
 		}),

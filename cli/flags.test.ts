@@ -1,4 +1,12 @@
 import {
+	explainArgument,
+	explainFlags,
+	migrateFlags,
+	nodePortsFlags,
+	planFlags,
+} from "./asking-config.ts";
+import { serviceKey } from "./commands/explain.ts";
+import {
 	controllerFlags,
 	dnsFlags,
 	fakeCloudFlags,
@@ -112,5 +120,45 @@ describe("the command line", () => {
 		expect(lines[0]).toMatch(
 			/--listen HOST:PORT +Where .*\(default 127\.0\.0\.1:8080\)/,
 		);
+	});
+
+	it("describes what --no-NAME does, and no default that is empty", () => {
+		const text = describeFlags({ ...migrateFlags, ...planFlags });
+		expect(text).toMatch(/--no-default +Make no class the default/);
+		expect(describeFlags(controllerFlags)).toMatch(
+			/--no-leader-elect +Act without/,
+		);
+		expect(text).not.toContain("(default )");
+	});
+
+	it.each(["5", "0-70000", "40000-30000", "30000-30000"])(
+		"refuses %s as the range of NodePorts",
+		(range) => {
+			expect(() =>
+				parseFlags(nodePortsFlags, ["--node-port-range", range]),
+			).toThrow(
+				`--node-port-range "${range}": must be a range of two or more ports within 1 to 65535`,
+			);
+		},
+	);
+
+	it.each<[string[], string | undefined]>([
+		[["shop/web"], "shop/web"],
+		[["-n", "shop", "web"], "shop/web"],
+		[["-n", "shop", "shop/web"], "shop/web"],
+		[[], undefined],
+	])("takes the Service to explain from %j", (args, key) => {
+		expect(
+			serviceKey(parseFlags(explainFlags, args, explainArgument) as never),
+		).toBe(key);
+	});
+
+	it.each<[string[], RegExp]>([
+		[["web"], /NAME with -n NAMESPACE/],
+		[["-n", "shop"], /name of a Service too/],
+		[["-n", "shop", "other/web"], /two namespaces/],
+	])("refuses %j, which names no Service to explain", (args, message) => {
+		const asked = parseFlags(explainFlags, args, explainArgument) as never;
+		expect(() => serviceKey(asked)).toThrow(message);
 	});
 });

@@ -16,6 +16,7 @@ export interface Flag<T extends z.ZodType = z.ZodType> {
 	short?: string;
 	/** May be given several times; its schema takes a list. */
 	multiple?: true;
+	/** Of a boolean that is true by default, what `--no-NAME` does, for that is what help shows. */
 	help: string;
 }
 
@@ -127,7 +128,10 @@ export function describeFlags(flags: Flags): string {
 	const rows = Object.entries(flags).map(([name, flag]) => {
 		const fallback = flag.schema.safeParse(undefined);
 		const shown =
-			fallback.success && fallback.data !== undefined && fallback.data !== false
+			fallback.success &&
+			fallback.data !== undefined &&
+			fallback.data !== false &&
+			formatDefault(fallback.data) !== ""
 				? ` (default ${formatDefault(fallback.data)})`
 				: "";
 		const negated = !flag.value && fallback.data === true ? "no-" : "";

@@ -27,6 +27,8 @@ interface Command {
 	summary: string;
 	flags: Flags;
 	argument?: Argument;
+	/** What must be given, where that is not the argument. */
+	usage?: string;
 	/** Further lines of its help. */
 	more?: string;
 	/** Runs until it is done or asked to stop; resolves with the exit code, 0 if none. Roles are loaded only when they are run. */
@@ -69,21 +71,22 @@ const commands: Record<string, Command> = {
 		summary: "Says why a Service has its address, or waits for one",
 		flags: explainFlags,
 		argument: explainArgument,
-		more: "\nExit codes: 0 served (without a name: nobody waits), 3 not served, 1 the cluster could not be read.\n",
+		more: "\nExit codes: 0 served (without a name: nobody waits), 3 not served, 1 the cluster could not be read, 2 the command line is wrong.\n",
 		run: async (values, runtime) =>
 			(await import("./commands/explain.ts")).explain(values, runtime),
 	},
 	plan: {
 		summary: "Says what an edit of pools or classes would change",
 		flags: planFlags,
-		more: "\nExit codes: 0 no Service is worse off, 3 some are, or the edit has problems, 1 it cannot be said.\n",
+		usage: "-f FILE | --delete NAME",
+		more: "\nExit codes: 0 no Service is worse off, 3 some are, or the edit has problems, 1 it cannot be said, 2 the command line is wrong.\n",
 		run: async (values, runtime) =>
 			(await import("./commands/plan.ts")).plan(values, runtime),
 	},
 	nodeports: {
 		summary: "Says who holds which NodePort, and what clashes with them",
 		flags: nodePortsFlags,
-		more: "\nExit codes: 0 also where something clashes, 1 the cluster could not be read.\n",
+		more: "\nExit codes: 0 also where something clashes, 1 the cluster could not be read, 2 the command line is wrong.\n",
 		run: async (values, runtime) =>
 			(await import("./commands/nodeports.ts")).nodeports(values, runtime),
 	},
@@ -91,7 +94,7 @@ const commands: Record<string, Command> = {
 		summary: "Turns MetalLB's pools and advertisements into Fairlead's",
 		flags: migrateFlags,
 		argument: migrateArgument,
-		more: "\nExit codes: 0 all of it could be turned, 3 some could not (it says what), 1 nothing was found or the cluster could not be read.\n",
+		more: "\nExit codes: 0 all of it could be turned, 3 some could not (it says what), 1 nothing was found or the cluster could not be read, 2 the command line is wrong.\n",
 		run: async (values, runtime) =>
 			(await import("./commands/migrate.ts")).migrate(values, runtime),
 	},
@@ -132,7 +135,7 @@ async function main(args: string[]): Promise<number> {
 	if (name === "sandbox" && rest[0] === "exec") return execute(rest.slice(1));
 	if (rest.includes("--help")) {
 		process.stdout.write(
-			`fairlead ${name}${command.argument ? ` [${command.argument.value}]` : ""}: ${command.summary}\n\n${describeFlags(command.flags)}\n${command.more ?? ""}`,
+			`fairlead ${name}${synopsis(command)}: ${command.summary}\n\n${describeFlags(command.flags)}\n${command.more ?? ""}`,
 		);
 		return 0;
 	}
@@ -142,6 +145,11 @@ async function main(args: string[]): Promise<number> {
 	} catch (error) {
 		return complain(name, error);
 	}
+}
+
+function synopsis({ usage, argument }: Command): string {
+	if (usage !== undefined) return ` ${usage}`;
+	return argument ? ` [${argument.value}]` : "";
 }
 
 /** `fairlead sandbox exec`: what stands behind `--` is the command's own, `--help` too. */

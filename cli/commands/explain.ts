@@ -19,7 +19,8 @@ const notServed = 3;
 
 /** Prints why a Service has its address or waits; without one, all that wait. Resolves with the exit code. */
 export async function explain(asked: Asked, runtime: Runtime): Promise<number> {
-	const { argument: key, namespace } = asked;
+	const { namespace } = asked;
+	const key = serviceKey(asked);
 	const [serviceNamespace = "", name = ""] = key?.split("/") ?? [];
 	const snapshot = await askCluster(
 		asked,
@@ -65,4 +66,31 @@ export async function explain(asked: Asked, runtime: Runtime): Promise<number> {
 	const told = explainService(service, facts);
 	print(told, () => explanationText(told, style));
 	return told.state === "Served" ? 0 : notServed;
+}
+
+/** `namespace/name`, from either way to say it; undefined: nobody in particular. */
+export function serviceKey({
+	argument,
+	"service-namespace": inNamespace,
+}: Pick<Asked, "argument" | "service-namespace">): string | undefined {
+	if (argument === undefined) {
+		if (inNamespace === undefined) return undefined;
+		throw new FairleadError(
+			"FlagInvalid",
+			`-n ${inNamespace}: give the name of a Service too; without one, the Services of all namespaces are told`,
+		);
+	}
+	const [of, name] = argument.split("/");
+	if (name !== undefined) {
+		if (inNamespace === undefined || inNamespace === of) return argument;
+		throw new FairleadError(
+			"FlagInvalid",
+			`-n ${inNamespace} and ${argument} name two namespaces; give one`,
+		);
+	}
+	if (inNamespace !== undefined) return `${inNamespace}/${argument}`;
+	throw new FairleadError(
+		"FlagInvalid",
+		`${argument}: must be NAMESPACE/NAME of a Service, or its NAME with -n NAMESPACE`,
+	);
 }

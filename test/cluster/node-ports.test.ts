@@ -730,7 +730,7 @@ describe("fairlead nodeports", () => {
 		const { code, log } = await run("--node-port-range", "many");
 		expect(code).toBe(2);
 		expect(log[0]?.msg).toContain(
-			'--node-port-range "many": must be a range of ports, for instance 30000-32767',
+			'--node-port-range "many": must be a range of two or more ports within 1 to 65535, for instance 30000-32767',
 		);
 	});
 });
