@@ -175,3 +175,21 @@ describe("a watch", () => {
 		expect(world.kube.watches.size).toBe(1);
 	});
 });
+
+test("what happened while a watch had died without a word is there once all was read anew", async () => {
+	const world = setup();
+	world.kube.set(named("a"));
+	await synced(world);
+	world.kube.watches.clear();
+	world.kube.set(named("b"));
+	await world.clock.advance(60_000);
+	expect(names(world.store)).toEqual(["a"]);
+	const refreshed = world.reflector.refresh();
+	await world.clock.advance(0);
+	await refreshed;
+	expect(names(world.store)).toEqual(["a", "b"]);
+	world.kube.set(named("c"));
+	await world.clock.advance(0);
+	expect(names(world.store)).toEqual(["a", "b", "c"]);
+	expect(world.reflector.healthy()).toMatchObject({ ok: true });
+});

@@ -35,6 +35,7 @@ export interface Health {
 	sinceMs: number;
 }
 
+const anew = new Error("all is read anew");
 /**
  * Keeps a Store true to one resource of the API server, and never gives up. Starts with WatchList (KEP-3157), or with a
  * paged list and a watch where the server does not know that. The rules for 410 and for bookmarks are those of
@@ -66,6 +67,8 @@ export class Reflector<T extends KubeObject> {
 	#stale = true;
 	/** The server may have come back with another history. */
 	#suspicious = false;
+	#asked = 0; // Calls of `refresh`; below, who waits for what they bring.
+	#awaiting: (() => void)[] = [];
 	#failures = 0;
 	/** Failures in a row to read the whole, of a server that does answer. */
 	#failedViews = 0;
@@ -115,6 +118,14 @@ export class Reflector<T extends KubeObject> {
 		await this.#running;
 	}
 
+	/** Reads all anew, over another connection: resolves once the store holds all that was so when this was called. */
+	refresh(): Promise<void> {
+		this.#asked++;
+		this.#stale = true;
+		this.#connection?.abort(anew);
+		return new Promise((resolve) => this.#awaiting.push(resolve));
+	}
+
 	healthy(): Health {
 		const sinceMs = this.#clock.monotonic() - this.#since;
 		if (this.#trouble === undefined)
@@ -149,7 +160,7 @@ export class Reflector<T extends KubeObject> {
 			this.#failedViews >= this.#tuning.relistAfter || this.#silences > 0;
 		if (this.#watchList && !failing) return this.#watch(undefined);
 		await this.#list();
-		await this.#watch(this.#store.resourceVersion);
+		if (!this.#stale) await this.#watch(this.#store.resourceVersion);
 	}
 
 	/** A watch from a version the server has yet to reach is answered with silence; a list shows where the server is. */
@@ -170,6 +181,7 @@ export class Reflector<T extends KubeObject> {
 	async #list(): Promise<void> {
 		const { client, resource } = this.#options;
 		const newestBefore = this.#store.newest;
+		const asked = this.#asked;
 		const { objects, resourceVersion } = await listAll<T>(
 			client,
 			resource,
@@ -180,16 +192,18 @@ export class Reflector<T extends KubeObject> {
 				signal: this.#stopping.signal,
 			},
 		);
-		this.#replace(objects, resourceVersion, newestBefore);
+		this.#replace(objects, resourceVersion, newestBefore, asked);
 	}
 
 	#replace(
 		objects: Iterable<T>,
 		resourceVersion: string,
 		newestBefore: string | undefined,
+		asked = this.#asked,
 	): void {
 		this.#store.replace(objects, resourceVersion, newestBefore);
-		this.#stale = false;
+		this.#stale = asked !== this.#asked;
+		if (!this.#stale) for (const done of this.#awaiting.splice(0)) done();
 		this.absent = false;
 		this.#suspicious = false;
 		this.#failedViews = 0;
@@ -265,7 +279,7 @@ export class Reflector<T extends KubeObject> {
 			cancelSettled();
 			connection.abort();
 		}
-		if (stopping.aborted) return;
+		if (stopping.aborted || connection.signal.reason === anew) return;
 		if (silent && opened && start === undefined)
 			return this.#withoutWatchList();
 		if (silent) throw this.#silent(opened);

@@ -144,6 +144,19 @@ export class Caches {
 		);
 	}
 
+	/**
+	 * Reads anew who holds which address. A watch that has died without a word looks like one of a quiet cluster: who takes
+	 * over must not believe it, or it gives away what the leader before it recorded.
+	 */
+	async refresh(): Promise<void> {
+		const { services, addressPools } = resources;
+		await Promise.all(
+			[services, addressPools].map(({ plural }) =>
+				this.#reflectors.get(plural)?.refresh(),
+			),
+		);
+	}
+
 	/** One line for each kind that cannot be kept true at present. */
 	problems(): string[] {
 		return [...this.#reflectors.values()]

@@ -123,7 +123,7 @@ export class Controller {
 			log,
 		} = this.#options;
 		if (namespace === undefined) {
-			this.#begin(this.#stopping.signal, () => {});
+			this.#begin(this.#stopping.signal, () => {}, false);
 			return;
 		}
 		this.#elector = new LeaseElector({
@@ -134,7 +134,11 @@ export class Controller {
 			clock,
 			random,
 			log,
-			onStartedLeading: (signal, fence) => this.#begin(signal, fence),
+			onStartedLeading: (signal, fence) => {
+				// What is still being read for the first time is new enough.
+				const standingBy = this.#caches.services.resourceVersion !== undefined;
+				this.#begin(signal, fence, standingBy);
+			},
 			onStoppedLeading: () => log.info("leads no more"),
 		});
 		this.#elector.start();
@@ -151,24 +155,30 @@ export class Controller {
 		this.#stopping.abort(new Error("the controller is stopping"));
 		await this.#audits?.destroy();
 		await this.#turns;
+		await this.#events.flush(2_000);
 		await this.#elector?.release();
 		await this.#turns;
-		await this.#events.flush(2_000);
 		this.#agents.stop();
 		await this.#caches.stop();
 		this.#options.client.close();
 	}
 
 	/** Works for as long as `lost` is not aborted. */
-	#begin(lost: AbortSignal, fence: Fence): void {
+	#begin(lost: AbortSignal, fence: Fence, standingBy: boolean): void {
 		const over = AbortSignal.any([lost, this.#stopping.signal]);
-		this.#turns = this.#turns.then(() => this.#serve(over, fence));
+		this.#turns = this.#turns.then(() => this.#serve(over, fence, standingBy));
 	}
 
-	async #serve(over: AbortSignal, fence: Fence): Promise<void> {
+	async #serve(
+		over: AbortSignal,
+		fence: Fence,
+		standingBy: boolean,
+	): Promise<void> {
 		const { client, clock, random, log, workers } = this.#options;
 		const ended = aborted(over);
 		await Promise.race([this.#caches.synced(), ended]);
+		if (over.aborted) return;
+		if (standingBy) await Promise.race([this.#caches.refresh(), ended]);
 		if (over.aborted) return;
 		const id = await this.#clusterId(over);
 		if (id === undefined) return;
@@ -202,6 +212,8 @@ export class Controller {
 		await ended;
 		await this.#term.end(drainMs);
 		this.#term = undefined;
+		// Whoever leads now says what there is to say; one who ends in order has its say before it gives the Lease up.
+		if (!this.#stopping.signal.aborted) this.#events.clear();
 	}
 
 	/** Undefined when the term was over first. */
