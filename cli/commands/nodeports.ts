@@ -1,7 +1,7 @@
 import type { Service } from "../../operator/api/core.ts";
 import { readNodePorts } from "../../operator/cluster/node-ports-view.ts";
 import { portOverview } from "../../operator/model/nodeports/overview.ts";
-import { admits, readPortPool } from "../../operator/model/nodeports/pools.ts";
+import { admits, readPortPools } from "../../operator/model/nodeports/pools.ts";
 import {
 	formatPortRange,
 	rangeSize,
@@ -26,9 +26,10 @@ export async function nodeports(
 		"fairlead-nodeports",
 		(client) => readNodePorts(client, { namespace, signal: runtime.stop }),
 	);
-	const pools = view.pools
-		.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
-		.map((pool) => readPortPool(pool, range));
+	const pools = readPortPools(
+		view.pools.sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
+		range,
+	);
 	const labels = ({ metadata }: Service) =>
 		view.namespaceLabels.get(metadata.namespace ?? "") ?? {};
 	const overview = portOverview(
@@ -48,7 +49,7 @@ export async function nodeports(
 		reserved: overview.reserved,
 		free: overview.free,
 		held: overview.held,
-		pools: pools.map(({ name, range: of, problems }) => {
+		pools: pools.map(({ name, range: of, problems, overlap }) => {
 			const used = [...held].filter(
 				(port) => of && of.first <= port && port <= of.last,
 			).length;
@@ -57,7 +58,7 @@ export async function nodeports(
 				range: of ? formatPortRange(of) : null,
 				used,
 				free: (of ? rangeSize(of) : 0) - used,
-				problems,
+				problems: overlap === undefined ? problems : [...problems, overlap],
 			};
 		}),
 		conflicts: overview.conflicts,

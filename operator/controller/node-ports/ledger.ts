@@ -10,7 +10,7 @@ import type { Ground } from "../../model/nodeports/placing.ts";
 import { nameOf } from "../../model/nodeports/plan.ts";
 import { PortBook } from "../../model/nodeports/port-book.ts";
 import { inRange, type PortRange } from "../../model/nodeports/port-range.ts";
-import { type PortPool, readPortPool } from "../../model/nodeports/pools.ts";
+import { type PortPool, readPortPools } from "../../model/nodeports/pools.ts";
 import type { Caches } from "../caches.ts";
 
 export interface LedgerOptions {
@@ -69,7 +69,7 @@ export class Ledger {
 		);
 		for (const { name } of this.#pools)
 			if (!caches.nodePortPools.has(name)) this.book.forget(name);
-		this.#pools = objects.map((object) => readPortPool(object, range));
+		this.#pools = readPortPools(objects, range);
 		for (const { metadata, status } of objects)
 			this.book.load(metadata.name, status?.assigned ?? []);
 	}

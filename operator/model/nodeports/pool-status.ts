@@ -66,6 +66,8 @@ function readiness(pool: PortPool, trouble: readonly string[]): Verdict {
 			reason: "Invalid",
 			message: pool.problems.join("; "),
 		};
+	if (pool.overlap !== undefined)
+		return { type, status: "False", reason: "Overlap", message: pool.overlap };
 	if (trouble.length > 0)
 		return {
 			type,

@@ -23,6 +23,28 @@ export interface PortPool {
 	serviceSelector: LabelSelector | undefined;
 	/** What is wrong with it, a sentence each, the field first. */
 	problems: string[];
+	/** Ports of it that an earlier pool keeps, a sentence; absent where none does. */
+	overlap?: string;
+}
+
+/** Reads all pools, in the order given: of a port that several have the first keeps it. */
+export function readPortPools(
+	objects: readonly NodePortPool[],
+	nodePorts: PortRange,
+): PortPool[] {
+	const read = objects.map((object) => readPortPool(object, nodePorts));
+	return read.map((pool, index) => {
+		const common = read.slice(0, index).flatMap(({ name, range }) => {
+			const both = range && pool.range && commonRange(range, pool.range);
+			return both ? [`${formatPortRange(both)} (NodePortPool ${name})`] : [];
+		});
+		return common.length === 0
+			? pool
+			: {
+					...pool,
+					overlap: `spec.range: other pools, earlier by name, keep ${common.join(", ")}; give each port to one pool`,
+				};
+	});
 }
 
 /** Reads a pool; `nodePorts` is the API server's range. What cannot be read is a problem, never a guess. */
