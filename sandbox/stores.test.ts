@@ -9,6 +9,10 @@ test("the caches follow the API server and leave out what only tools read", asyn
 		const { client, stores } = cluster;
 		expect(stores.services.has("default/kubernetes")).toBe(true);
 		expect(stores.problems()).toEqual([]);
+		// Agents that share the caches check external IPs, here where the kind of their policy is not installed.
+		const { read, namespaces } = stores.externalIPs;
+		await Promise.all([read.policies, read.namespaces]);
+		expect(namespaces.has("default")).toBe(true);
 		const service: Service = {
 			metadata: {
 				name: "web",

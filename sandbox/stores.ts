@@ -5,7 +5,9 @@ import type {
 	Secret,
 	Service,
 } from "../operator/api/core.ts";
+import type { ExternalIPPolicy } from "../operator/api/fairlead.ts";
 import type { KubeObject } from "../operator/api/meta.ts";
+import type { AgentStores } from "../operator/agent/stores.ts";
 import type { Clock } from "../operator/clock.ts";
 import { Store } from "../operator/cluster/index.ts";
 import {
@@ -43,6 +45,8 @@ export interface Stores {
 	readonly configMaps: Store<ConfigMap>;
 	readonly secrets: Store<Secret>;
 	readonly serviceAccounts: Store<KubeObject>;
+	/** As agents check them anywhere; where the kind is not installed, they are not. */
+	readonly externalIPs: NonNullable<AgentStores["externalIPs"]>;
 	/** Resolves when every cache has been complete once. */
 	readonly synced: Promise<void>;
 	/** One line for each kind that cannot be kept true at present. */
@@ -65,29 +69,51 @@ export function startStores({
 		Reflector<KubeObject>,
 		"start" | "stop" | "synced" | "healthy"
 	>[] = [];
-	const cache = <T extends KubeObject>(resource: Resource): Store<T> => {
+	const watched = <T extends KubeObject>(
+		resource: Resource,
+		optional = false,
+	): { store: Store<T>; read: Promise<void> } => {
 		const store = new Store<T>({
 			clock,
 			log: log.child({ resource: resource.plural }),
 			trim: withoutBookkeeping,
 		});
-		reflectors.push(
-			new Reflector<T>({ client, resource, store, clock, random, log }),
-		);
-		return store;
+		const reflector = new Reflector<T>({
+			client,
+			resource,
+			store,
+			clock,
+			random,
+			log,
+			optional,
+		});
+		reflectors.push(reflector);
+		return { store, read: reflector.synced };
 	};
+	const cache = <T extends KubeObject>(resource: Resource): Store<T> =>
+		watched<T>(resource).store;
+	const namespaces = watched<KubeObject>(resources.namespaces);
+	const policies = watched<ExternalIPPolicy>(
+		resources.externalIPPolicies,
+		true,
+	);
 	const stores = {
 		services: cache<Service>(resources.services),
 		endpointSlices: cache<EndpointSlice>(resources.endpointSlices),
 		endpoints: cache<Endpoints>(resources.endpoints),
 		pods: cache<Pod>(resources.pods),
 		nodes: cache<Node>(resources.nodes),
-		namespaces: cache<KubeObject>(resources.namespaces),
+		namespaces: namespaces.store,
 		deployments: cache<Deployment>(resources.deployments),
 		replicaSets: cache<ReplicaSet>(resources.replicaSets),
 		configMaps: cache<ConfigMap>(resources.configMaps),
 		secrets: cache<Secret>(resources.secrets),
 		serviceAccounts: cache<KubeObject>(resources.serviceAccounts),
+		externalIPs: {
+			policies: policies.store,
+			namespaces: namespaces.store,
+			read: { policies: policies.read, namespaces: namespaces.read },
+		},
 	};
 	for (const reflector of reflectors) reflector.start();
 	return {
