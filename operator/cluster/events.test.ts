@@ -348,3 +348,18 @@ test("memory of what was said about an object is bounded: what was forgotten beg
 	await clock.advance(0);
 	expect(server.calls.slice(3)).toEqual(["patch ×2", "create a"]);
 });
+
+test("what is queued is dropped when somebody else is to speak, and an event on its way is not tried again", async () => {
+	const { server, clock, recorder, say } = setting();
+	server.trouble.push(error("KubeUnreachable"));
+	for (const name of ["a", "b", "c"]) say(name, service(name));
+	await clock.advance(0);
+	recorder.clear();
+	await clock.advance(60_000);
+	expect([server.calls.length, server.stored.size, recorder.dropped]).toEqual([
+		1, 0, 3,
+	]);
+	say("a", service("a"));
+	await clock.advance(0);
+	expect(server.stored.size).toBe(1);
+});

@@ -90,6 +90,8 @@ export class EventRecorder {
 	#hurry = new AbortController();
 	/** Aborted: stop sending. */
 	#cut = new AbortController();
+	/** Raised when what was queued before is to be sent no more. */
+	#generation = 0;
 	#dropped = 0;
 	#complained = "";
 
@@ -152,6 +154,12 @@ export class EventRecorder {
 		this.#cut = new AbortController();
 	}
 
+	/** Drops what is queued; an event on its way is sent, but not tried again. */
+	clear(): void {
+		for (const item of this.#queue.splice(0)) this.#drop(item);
+		this.#generation++;
+	}
+
 	/** Never rejects. */
 	async #run(): Promise<void> {
 		const { clock } = this.#options;
@@ -177,7 +185,8 @@ export class EventRecorder {
 
 	/** Tries until it is sent (true), is refused, or has been tried often enough. */
 	async #deliver(item: Item): Promise<boolean> {
-		for (let attempt = 1; ; attempt++) {
+		const generation = this.#generation;
+		for (let attempt = 1; generation === this.#generation; attempt++) {
 			try {
 				await this.#send(item);
 				return true;
@@ -196,6 +205,7 @@ export class EventRecorder {
 				);
 			}
 		}
+		return false;
 	}
 
 	async #send({ memory, key, event }: Item): Promise<void> {
