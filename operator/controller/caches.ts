@@ -152,7 +152,7 @@ export class Caches {
 		const { services, addressPools } = resources;
 		await Promise.all(
 			[services, addressPools].map(({ plural }) =>
-				this.#reflectors.get(plural)?.refresh(),
+				(this.#reflectors.get(plural) as Reflector<KubeObject>).refresh(),
 			),
 		);
 	}
