@@ -54,6 +54,18 @@ export function refusedPorts(balancer: ObservedBalancer): ObservedPort[] {
 	return balancer.ports.filter((port) => port.state === "Refused");
 }
 
+/** Names the port once: providers whose messages stand alone do so themselves. */
+function refusalText({
+	port,
+	protocol,
+	message,
+	reason,
+}: ObservedPort): string {
+	const name = `port ${port}/${protocol}`;
+	const why = message ?? reason ?? "refused";
+	return why.startsWith(name) ? why : `${name}: ${why}`;
+}
+
 function refused(world: World, reason: string, message: string): Verdict[] {
 	return [
 		verdict(conditions.addressAssigned, "False", reason, message),
@@ -142,12 +154,7 @@ function explainProvisioned(world: World, ours: OwnWorld): Verdict {
 			provisioned,
 			"False",
 			"PortsRefused",
-			bad
-				.map(
-					(port) =>
-						`port ${port.port}/${port.protocol}: ${port.message ?? port.reason ?? "refused"}`,
-				)
-				.join("; "),
+			bad.map(refusalText).join("; "),
 		);
 	if (balancer.targetProblems.length > 0)
 		return verdict(

@@ -247,6 +247,21 @@ describe("the next step for a Service", () => {
 		);
 	});
 
+	it("names a refused port once, whether its provider does or not", () => {
+		const ports = ["port 53/UDP: cannot", "cannot"].map((message) => ({
+			protocol: "UDP" as const,
+			port: 53,
+			state: "Refused" as const,
+			message,
+		}));
+		const { conditions: told } = patched(
+			nextStep(world(guarded(), observed({ ports }))),
+		);
+		expect(
+			told?.find(({ type }) => type === conditions.provisioned)?.message,
+		).toBe("port 53/UDP: cannot; port 53/UDP: cannot");
+	});
+
 	it("gives no ingress when every port is refused", () => {
 		const change = patched(
 			nextStep(
