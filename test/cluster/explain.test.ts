@@ -263,7 +263,7 @@ describe("fairlead explain, while no controller runs", () => {
 			["web"],
 			undefined,
 			2,
-			/"web": must be NAMESPACE\/NAME/,
+			/web: must be NAMESPACE\/NAME of a Service, or its NAME with -n NAMESPACE/,
 		],
 	])("%s", async (_row, args, user, code, complaint) => {
 		const said = await world.explain(
