@@ -45,9 +45,11 @@ export interface AgentStoresOptions {
 	log: Log;
 }
 
-/** What kube-proxy leaves to others never leaves the server. Source: k8s.io/kubernetes, cmd/kube-proxy/app. */
-const ours =
-	"!service.kubernetes.io/service-proxy-name,!service.kubernetes.io/headless";
+/**
+ * What nobody makes rules for never leaves the server (k8s.io/kubernetes, cmd/kube-proxy/app). That label
+ * service-proxy-name is absent or ours no selector can say: the compiler looks at it.
+ */
+const ours = "!service.kubernetes.io/headless";
 
 /** Starts one watch per kind for the agent of one node. */
 export function startAgentStores(

@@ -6,6 +6,8 @@ export interface Claim {
 	frontend: Frontend;
 	/** metadata.creationTimestamp of the Service. */
 	created: string;
+	/** Where it comes first, this program carries it; else another proxy does, and it only keeps others away. */
+	carried: boolean;
 }
 
 /**
@@ -43,6 +45,16 @@ export function lostSentence(lost: Claim, winner: Claim): string {
 }
 
 export function claimsOf(compiled: CompiledService): Claim[] {
-	const { created } = compiled;
-	return compiled.frontends.map((frontend) => ({ frontend, created }));
+	const { created, only } = compiled;
+	return compiled.frontends.map((frontend) => ({
+		frontend,
+		created,
+		carried:
+			only === undefined ||
+			(isBalanced(frontend) && only.has(frontend.address)),
+	}));
+}
+
+function isBalanced({ kind }: Frontend): boolean {
+	return kind === "LoadBalancer" || kind === "ExternalIP";
 }

@@ -16,10 +16,15 @@ import {
 	type HeldAddress,
 } from "./program.ts";
 import { familyOf, type RulesNode } from "./rules-node.ts";
-import { type ExternalIPJudge, serviceAddresses } from "./service-addresses.ts";
+import {
+	type ExternalIPJudge,
+	fairleadAddresses,
+	serviceAddresses,
+} from "./service-addresses.ts";
 import {
 	endpointsKey,
 	isForeign,
+	isHandedOver,
 	type ServiceEndpoint,
 	type ServiceEndpoints,
 	serviceEndpoints,
@@ -34,6 +39,8 @@ export interface CompiledService {
 	/** Each address, protocol and port once. */
 	frontends: readonly Frontend[];
 	held: readonly HeldAddress[];
+	/** Of this Service only balanced frontends at these addresses are carried; absent: all frontends are. */
+	only?: ReadonlySet<string>;
 	/** Local policy of a balanced Service: what the server at its healthCheckNodePort says. */
 	healthCheck?: HealthCheck;
 	/** One sentence each. */
@@ -130,12 +137,21 @@ export function compileService(
 					add("ExternalIP", formatIp(each), port.port, external);
 		}
 	const { healthCheckNodePort } = spec;
+	const only =
+		node.mode === "balancers" && !isHandedOver(metadata.labels)
+			? fairleadAddresses(service)
+			: undefined;
 	return {
 		key: serviceKey,
 		created: metadata.creationTimestamp ?? "",
 		frontends: [...frontends.values()],
-		held: addresses.held,
-		...(spec.type === "LoadBalancer" && externalLocal && healthCheckNodePort
+		held: addresses.held.filter(({ address }) => only?.has(address) !== false),
+		...(only ? { only } : {}),
+		// What another proxy carries, its health check is that proxy's too.
+		...(!only &&
+		spec.type === "LoadBalancer" &&
+		externalLocal &&
+		healthCheckNodePort
 			? {
 					healthCheck: {
 						port: healthCheckNodePort,

@@ -72,11 +72,13 @@ export function compile({
 	for (const claim of claims.sort(compareClaims)) {
 		const key = frontendKey(claim.frontend);
 		const winner = winners.get(key);
-		if (winner) complain(claim.frontend.service, [lostSentence(claim, winner)]);
-		else winners.set(key, claim);
+		if (!winner) winners.set(key, claim);
+		else if (claim.carried)
+			complain(claim.frontend.service, [lostSentence(claim, winner)]);
 	}
 	const frontends = new Map<string, Frontend>();
-	for (const [key, { frontend }] of winners) frontends.set(key, frontend);
+	for (const [key, { frontend, carried }] of winners)
+		if (carried) frontends.set(key, frontend);
 	const { podCidrs, masqueradeAll } = node;
 	return {
 		program: { frontends, held, podCidrs, masqueradeAll },

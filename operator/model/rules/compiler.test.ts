@@ -70,7 +70,7 @@ const service: fc.Arbitrary<Service> = fc
 		internalTrafficPolicy: policy,
 		externalTrafficPolicy: policy,
 		sticky: fc.boolean(),
-		foreign: fc.boolean(),
+		proxy: fc.constantFrom(undefined, undefined, "x", "fairlead.dev"),
 	})
 	.map((each) =>
 		serviceOf(
@@ -92,8 +92,8 @@ const service: fc.Arbitrary<Service> = fc
 				name: each.name,
 				created: each.created,
 				ingress: each.ingress.map((ip) => ({ ip })),
-				labels: each.foreign
-					? { "service.kubernetes.io/service-proxy-name": "x" }
+				labels: each.proxy
+					? { "service.kubernetes.io/service-proxy-name": each.proxy }
 					: {},
 				...(each.assigned ? { vouched: [each.assigned] } : {}),
 				annotations: each.assigned
@@ -148,6 +148,7 @@ const node: fc.Arbitrary<RulesNode> = fc.record({
 	nodePortAddresses: fc.subarray(["172.30.1.1", "172.30.1.2"]),
 	podCidrs: fc.subarray(["10.244.0.0/16"]),
 	masqueradeAll: fc.boolean(),
+	mode: fc.constantFrom("full", "balancers"),
 });
 
 type Step =

@@ -165,9 +165,8 @@ export class RulesCompiler {
 		if (!compiled) return failed === undefined ? [] : [failed];
 		const lost = claimsOf(compiled).flatMap((claim) => {
 			const winner = this.#claims.get(frontendKey(claim.frontend))?.[0];
-			return winner && winner.frontend.service !== serviceKey
-				? [lostSentence(claim, winner)]
-				: [];
+			const lost = winner && winner.frontend.service !== serviceKey;
+			return lost && claim.carried ? [lostSentence(claim, winner)] : [];
 		});
 		return [
 			...(failed === undefined ? [] : [failed]),
@@ -245,7 +244,8 @@ export class RulesCompiler {
 	/** Gives an address and port to whoever comes first now; endpoints that stay keep their slots. */
 	#settle(key: string, change: ProgramChange): void {
 		const before = this.#frontends.get(key);
-		const winner = this.#claims.get(key)?.[0]?.frontend;
+		const first = this.#claims.get(key)?.[0];
+		const winner = first?.carried ? first.frontend : undefined;
 		if (!winner) {
 			if (!before) return;
 			this.#frontends.delete(key);

@@ -17,7 +17,15 @@ export interface RulesNode {
 	/** As in Program. */
 	podCidrs: readonly string[];
 	masqueradeAll: boolean;
+	/** As in NodeSettings. */
+	mode?: ProgramMode;
 }
+
+/**
+ * `full`: every Service, in the place of kube-proxy. `balancers`: beside it, only addresses that Fairlead assigned, and
+ * Services that label service-proxy-name hands over.
+ */
+export type ProgramMode = "full" | "balancers";
 
 export interface NodeSettings {
 	/** Where NodePorts are served: the node's primary address of each family, or those of its addresses in these CIDRs. */
@@ -25,6 +33,8 @@ export interface NodeSettings {
 	/** The CIDRs of all pods; undefined: those of this node's pods, from the Node's spec.podCIDRs. */
 	clusterCidrs: readonly string[] | undefined;
 	masqueradeAll: boolean;
+	/** Absent: full. */
+	mode?: ProgramMode;
 }
 
 export const defaultNodeSettings: NodeSettings = {
@@ -51,6 +61,7 @@ export function rulesNode(node: Node, settings: NodeSettings): RulesNode {
 			settings.clusterCidrs ?? node.spec?.podCIDRs ?? [],
 		),
 		masqueradeAll: settings.masqueradeAll,
+		...(settings.mode ? { mode: settings.mode } : {}),
 	};
 }
 
@@ -97,6 +108,7 @@ export function sameForServices(a: RulesNode, b: RulesNode): boolean {
 	return (
 		a.name === b.name &&
 		a.zone === b.zone &&
+		(a.mode ?? "full") === (b.mode ?? "full") &&
 		a.nodePortAddresses.join() === b.nodePortAddresses.join()
 	);
 }

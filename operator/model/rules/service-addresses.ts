@@ -99,6 +99,19 @@ export function serviceAddresses(
 	};
 }
 
+/** The addresses that Fairlead assigned to a Service, canonical: what it records and status bears out, and external IPs. */
+export function fairleadAddresses(service: Service): Set<string> {
+	const balanced = service.spec.type === "LoadBalancer";
+	const texts = [
+		...((balanced && vouchedAssignmentOf(service)?.addresses) || []),
+		...(externalIPRecordOf(service)?.addresses ?? []),
+	];
+	const addresses = texts.map(parseIp);
+	return new Set(
+		addresses.flatMap((each) => (each.ok ? [formatIp(each.value)] : [])),
+	);
+}
+
 export function hasExternalIPs(service: Service): boolean {
 	return (
 		(service.spec.externalIPs?.length ?? 0) > 0 ||

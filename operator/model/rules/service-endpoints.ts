@@ -29,14 +29,29 @@ export function endpointsKey(
 	return `${family}|${protocol}|${portName}`;
 }
 
-/** Labels on Services and EndpointSlices whose traffic is somebody else's business. Source: k8s.io/kubernetes, cmd/kube-proxy. */
-export const foreignLabels = [
-	"service.kubernetes.io/service-proxy-name",
-	"service.kubernetes.io/headless",
-] as const;
+/**
+ * Labels on Services, which their EndpointSlices have too, that make kube-proxy leave them alone (k8s.io/kubernetes,
+ * cmd/kube-proxy): the first names the proxy that carries the Service instead.
+ */
+export const proxyNameLabel = "service.kubernetes.io/service-proxy-name";
+export const headlessLabel = "service.kubernetes.io/headless";
+
+/** Our name as such a proxy. */
+export const proxyName = "fairlead.dev";
 
 export function isForeign(labels: Record<string, string> | undefined): boolean {
-	return labels !== undefined && foreignLabels.some((label) => label in labels);
+	if (labels === undefined) return false;
+	const { [proxyNameLabel]: proxy } = labels;
+	return (
+		(proxy !== undefined && proxy !== proxyName) || headlessLabel in labels
+	);
+}
+
+/** By its label a Service is ours as a whole, and kube-proxy knows nothing of it. */
+export function isHandedOver(
+	labels: Record<string, string> | undefined,
+): boolean {
+	return labels?.[proxyNameLabel] === proxyName;
 }
 
 /**
