@@ -99,3 +99,54 @@ test("a kind that is needed and may not be read is waited for", async () => {
 	await world.clock.advance(60_000);
 	expect(answered).toBe(true);
 });
+
+test("a kind that is not installed is asked for at once, and holds up nobody, when all is to be read anew", async () => {
+	const world = setup({}, true);
+	world.kube.before = notInstalled;
+	world.reflector.start();
+	await world.clock.advance(0);
+	let refreshed = 0;
+	const refresh = () =>
+		world.reflector.refresh().then(() => {
+			refreshed++;
+		});
+	const first = refresh();
+	await world.clock.advance(0);
+	await first;
+	expect({ refreshed, names: names(world.store) }).toEqual({
+		refreshed: 1,
+		names: [],
+	});
+	world.kube.before = () => {};
+	world.kube.set(named("a"));
+	const second = refresh();
+	await world.clock.advance(0);
+	await second;
+	expect({ refreshed, names: names(world.store) }).toEqual({
+		refreshed: 2,
+		names: ["a"],
+	});
+});
+
+test.each([
+	["that is optional holds up nobody", true],
+	["that is needed is waited for", false],
+])(
+	"a kind that may not be read any more, and %s, when all is to be read anew",
+	async (_which, optional) => {
+		const world = setup({}, optional);
+		world.kube.set(named("a"));
+		world.reflector.start();
+		await world.clock.advance(0);
+		world.kube.before = forbidden;
+		let refreshed = false;
+		void world.reflector.refresh().then(() => {
+			refreshed = true;
+		});
+		await world.clock.advance(60_000);
+		expect(refreshed).toBe(optional);
+		world.kube.before = () => {};
+		await world.clock.advance(60_000);
+		expect(refreshed).toBe(true);
+	},
+);

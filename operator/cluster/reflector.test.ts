@@ -32,7 +32,7 @@ describe("the first view", () => {
 			resourceVersionMatch: "NotOlderThan",
 			allowWatchBookmarks: true,
 		});
-		expect(world.reflector.resourceVersion).toBe("1002");
+		expect(world.store.resourceVersion).toBe("1002");
 	});
 
 	test("shows nothing before it is whole", async () => {
@@ -196,7 +196,7 @@ describe("a server that restarts", () => {
 		world.kube.startOver(10);
 		world.kube.cut();
 		await world.clock.advance(2000);
-		expect(world.reflector.resourceVersion).toBe("11");
+		expect(world.store.resourceVersion).toBe("11");
 		world.kube.set(named("c"));
 		await world.clock.advance(0);
 		expect(names(world.store)).toEqual(["a", "c"]);

@@ -102,11 +102,6 @@ export class Reflector<T extends KubeObject> {
 		});
 	}
 
-	/** The store holds everything that happened up to here. */
-	get resourceVersion(): string | undefined {
-		return this.#store.resourceVersion;
-	}
-
 	start(): void {
 		this.#running ??= this.#run();
 	}
@@ -118,7 +113,7 @@ export class Reflector<T extends KubeObject> {
 		await this.#running;
 	}
 
-	/** Reads all anew, over another connection: resolves once the store holds all that was so when this was called. */
+	/** Reads all anew, at once: resolves once the store holds all that was so then, or an optional kind may not be read. */
 	refresh(): Promise<void> {
 		this.#asked++;
 		this.#stale = true;
@@ -144,9 +139,10 @@ export class Reflector<T extends KubeObject> {
 				await this.#follow();
 			} catch (error) {
 				if (signal.aborted) return;
-				const waitMs = this.#failed(error);
-				// Only stopping rejects the pause, and the loop's head sees that.
-				await sleep(this.#clock, waitMs, signal).catch(() => {});
+				this.#connection = new AbortController();
+				const cut = this.#connection.signal;
+				// Only stop and refresh reject the pause, and the loop's head sees that.
+				await sleep(this.#clock, this.#failed(error), cut).catch(() => {});
 			}
 		}
 	}
@@ -203,7 +199,7 @@ export class Reflector<T extends KubeObject> {
 	): void {
 		this.#store.replace(objects, resourceVersion, newestBefore);
 		this.#stale = asked !== this.#asked;
-		if (!this.#stale) for (const done of this.#awaiting.splice(0)) done();
+		if (!this.#stale) this.#answered();
 		this.absent = false;
 		this.#suspicious = false;
 		this.#failedViews = 0;
@@ -211,7 +207,12 @@ export class Reflector<T extends KubeObject> {
 		this.#isSynced = true;
 		this.#settled();
 		this.#resolveSynced();
+	}
+
+	/** Nobody waits for more than what is known now. */
+	#answered(): void {
 		this.#resolveAnswered();
+		for (const done of this.#awaiting.splice(0)) done();
 	}
 
 	/** Follows one watch to its end: from a version, or from nothing by WatchList. */
@@ -317,8 +318,7 @@ export class Reflector<T extends KubeObject> {
 		const code = isFairleadError(error) ? error.code : "";
 		if (this.#options.optional && code === "KubeNotFound")
 			return this.#absent();
-		if (this.#options.optional && code === "KubeForbidden")
-			this.#resolveAnswered();
+		if (this.#options.optional && code === "KubeForbidden") this.#answered();
 		this.#failures++;
 		this.#suspicious = true;
 		const retryAfterMs =
