@@ -4,14 +4,15 @@ import type { AddressPool, BalancerClass } from "../operator/api/fairlead.ts";
 import { groupVersion } from "../operator/api/names.ts";
 import { FairleadError } from "../operator/errors.ts";
 import type { Edit } from "../operator/model/plan/edit.ts";
+import { complaintOf, fields } from "./document-words.ts";
 
 /** The shapes that the API server takes (crds/), as far as a wrong one would make a plan say something untrue. */
 
-const labelSelector = z.strictObject({
+const labelSelector = fields({
 	matchLabels: z.record(z.string(), z.string()).optional(),
 	matchExpressions: z
 		.array(
-			z.strictObject({
+			fields({
 				key: z.string(),
 				operator: z.enum(["In", "NotIn", "Exists", "DoesNotExist"]),
 				values: z.array(z.string()).optional(),
@@ -25,15 +26,17 @@ const metadata = z.looseObject({
 		.string()
 		.regex(
 			/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/,
-			"must be a name: a-z, 0-9, - and .",
+			"must be a name of at most 253 of a-z, 0-9, - and ., which begins and ends with a letter or digit",
 		),
+	labels: z.record(z.string(), z.string()).optional(),
+	annotations: z.record(z.string(), z.string()).optional(),
 });
 
-const addressPool = z.strictObject({
+const addressPool = fields({
 	apiVersion: z.literal(groupVersion),
 	kind: z.literal("AddressPool"),
 	metadata,
-	spec: z.strictObject({
+	spec: fields({
 		addresses: z.array(z.string()),
 		uses: z.array(z.enum(["LoadBalancer", "ExternalIP"])).optional(),
 		classes: z.array(z.string()).optional(),
@@ -47,7 +50,7 @@ const addressPool = z.strictObject({
 	status: z.unknown().optional(),
 });
 
-const balancerClass = z.strictObject({
+const balancerClass = fields({
 	apiVersion: z.literal(groupVersion),
 	kind: z.literal("BalancerClass"),
 	metadata,
@@ -103,7 +106,9 @@ function editOf(where: string, object: unknown): Edit {
 		default:
 			throw invalid(
 				where,
-				`kind ${JSON.stringify(kind)}: must be AddressPool or BalancerClass`,
+				kind === undefined
+					? "kind is missing: must be AddressPool or BalancerClass"
+					: `kind: ${JSON.stringify(kind)}: must be AddressPool or BalancerClass; leave other kinds out`,
 			);
 	}
 }
@@ -111,15 +116,7 @@ function editOf(where: string, object: unknown): Edit {
 function checked(where: string, schema: z.ZodType, object: unknown): unknown {
 	const result = schema.safeParse(object);
 	if (result.success) return result.data;
-	const [issue] = result.error.issues;
-	const field = (issue?.path ?? []).reduce<string>(
-		(path, part) =>
-			typeof part === "number"
-				? `${path}[${part}]`
-				: `${path}${path && "."}${String(part)}`,
-		"",
-	);
-	throw invalid(where, `${field || "the object"}: ${issue?.message}`);
+	throw invalid(where, complaintOf(result.error, object));
 }
 
 function invalid(where: string, why: string): FairleadError {

@@ -157,6 +157,14 @@ export interface FairleadErrorOptions {
 	retryAfterMs?: number;
 	/** What the other side calls it: `reason` of a Kubernetes Status, such as AlreadyExists beside Conflict. */
 	reason?: string;
+	/** Field by field what the other side objects to, where it says so. */
+	fields?: readonly FieldComplaint[];
+}
+
+export interface FieldComplaint {
+	/** `spec.addresses[0]` */
+	field: string;
+	message: string;
 }
 
 /** The only error Fairlead throws on purpose. `message` is one sentence a user can act on. */
@@ -166,6 +174,7 @@ export class FairleadError extends Error {
 	readonly retryable: boolean;
 	readonly retryAfterMs: number | undefined;
 	readonly reason: string | undefined;
+	readonly fields: readonly FieldComplaint[];
 
 	constructor(
 		code: ErrorCode,
@@ -180,6 +189,7 @@ export class FairleadError extends Error {
 		this.retryable = errors[code].retryable;
 		this.retryAfterMs = options.retryAfterMs;
 		this.reason = options.reason;
+		this.fields = options.fields ?? [];
 	}
 }
 

@@ -1,5 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { readCluster } from "../../operator/cluster/cluster-view.ts";
+import { tryEdits } from "../../operator/cluster/dry-run.ts";
+import type { KubeClient } from "../../operator/cluster/kube.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import { ClusterFacts } from "../../operator/model/explain/cluster-facts.ts";
 import type { Edit } from "../../operator/model/plan/edit.ts";
@@ -29,26 +31,18 @@ export async function plan(
 			"FlagInvalid",
 			"nothing to plan: give --file FILE or --delete NAME",
 		);
-	const snapshot = await askCluster(asked, runtime, "fairlead-plan", (client) =>
-		readCluster(client, {
-			clock: runtime.clock,
-			namespace: asked.namespace,
-			// Endpoints have no say in who gets an address.
-			about: { namespace: "none", name: "none" },
-			signal: runtime.stop,
-		}),
+	const planned = await askCluster(
+		asked,
+		runtime,
+		"fairlead-plan",
+		async (client) => {
+			const facts = await readFacts(client, asked.namespace, runtime);
+			for (const edit of edits) mustExist(edit, facts);
+			const { pools } = facts.snapshot;
+			const present = { pools, classes: facts.classes };
+			return planEdits(facts, edits, await tryEdits(client, edits, present));
+		},
 	);
-	const [unread] = snapshot.unread.filter(({ resource }) =>
-		needed.has(resource),
-	);
-	if (unread)
-		throw new FairleadError(
-			unread.why === "Missing" ? "KubeNotFound" : "KubeForbidden",
-			`a plan needs ${unread.resource}: ${unread.message}`,
-		);
-	const facts = new ClusterFacts(snapshot);
-	for (const edit of edits) mustExist(edit, facts);
-	const planned = planEdits(facts, edits);
 	runtime.stdout(
 		asked.output === "json"
 			? JSON.stringify(planned, null, 2)
@@ -62,6 +56,29 @@ export async function plan(
 	return planned.problems.length > 0 || planned.services.some(isWorse)
 		? worse
 		: 0;
+}
+
+async function readFacts(
+	client: KubeClient,
+	namespace: string,
+	runtime: Runtime,
+): Promise<ClusterFacts> {
+	const snapshot = await readCluster(client, {
+		clock: runtime.clock,
+		namespace,
+		// Endpoints have no say in who gets an address.
+		about: { namespace: "none", name: "none" },
+		signal: runtime.stop,
+	});
+	const [unread] = snapshot.unread.filter(({ resource }) =>
+		needed.has(resource),
+	);
+	if (unread)
+		throw new FairleadError(
+			unread.why === "Missing" ? "KubeNotFound" : "KubeForbidden",
+			`a plan needs ${unread.resource}: ${unread.message}`,
+		);
+	return new ClusterFacts(snapshot);
 }
 
 /** Without these a plan would be a guess. */

@@ -62,6 +62,12 @@ export function planText(plan: Plan, style: Style): string[] {
 			"",
 		);
 	}
+	if (plan.unchecked.length > 0)
+		lines.push(
+			style.bold("Not checked by the API server, which may refuse it"),
+			...plan.unchecked.map((each) => `  ${plain(each)}`),
+			"",
+		);
 	lines.push(
 		plan.services.length === 0
 			? `Nothing changes for any Service (${plan.unaffected} of type LoadBalancer).`

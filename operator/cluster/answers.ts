@@ -55,6 +55,9 @@ export function errorOfStatus(
 		{
 			...retryAfter(answer, status.details?.retryAfterSeconds, now),
 			...(status.reason === undefined ? {} : { reason: status.reason }),
+			fields: (status.details?.causes ?? []).flatMap(({ field, message }) =>
+				field && message ? { field, message: oneLine(message) } : [],
+			),
 		},
 	);
 }

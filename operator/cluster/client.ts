@@ -14,6 +14,7 @@ import {
 	pathOf,
 	type Resource,
 	type WatchEvent,
+	type WriteOptions,
 } from "./kube.ts";
 import { connectionError } from "./transport.ts";
 import { watchEvents } from "./watch-stream.ts";
@@ -109,12 +110,16 @@ export function createKubeClient(
 		create: <T extends KubeObject>(
 			resource: Resource,
 			object: T,
-			options: CallOptions = {},
+			options: WriteOptions = {},
 		) => {
 			const { namespace } = object.metadata;
 			const path = pathOf(resource, namespace ? { namespace } : {});
 			const body = { ...typeOf(resource), ...object };
-			return request<T>({ method: "POST", path, body }, options, isObject);
+			return request<T>(
+				{ method: "POST", path, query: queryOf(options), body },
+				options,
+				isObject,
+			);
 		},
 
 		replace: <T extends KubeObject>(
@@ -139,7 +144,7 @@ export function createKubeClient(
 			resource: Resource,
 			ref: Parameters<KubeClient["patch"]>[1],
 			patch: Patch,
-			options: CallOptions = {},
+			options: WriteOptions = {},
 		) =>
 			request<T>(
 				{
@@ -148,10 +153,14 @@ export function createKubeClient(
 					contentType: patchTypes[patch.type],
 					...(patch.type === "apply"
 						? {
-								query: { fieldManager: patch.fieldManager, force: patch.force },
+								query: {
+									fieldManager: patch.fieldManager,
+									force: patch.force,
+									...queryOf(options),
+								},
 								body: { ...typeOf(resource), ...patch.body },
 							}
-						: { body: patch.body }),
+						: { query: queryOf(options), body: patch.body }),
 				},
 				options,
 				isObject,
@@ -244,6 +253,10 @@ export function createKubeClient(
 function typeOf(resource: Resource): { apiVersion: string; kind: string } {
 	const { group, version, kind } = resource;
 	return { apiVersion: group ? `${group}/${version}` : version, kind };
+}
+
+function queryOf({ dryRun }: WriteOptions): Record<string, string> {
+	return dryRun ? { dryRun: "All", fieldValidation: "Strict" } : {};
 }
 
 function jsonOf(answer: Answer): unknown {

@@ -89,6 +89,11 @@ export interface CallOptions {
 	timeoutMs?: number;
 }
 
+export interface WriteOptions extends CallOptions {
+	/** The server checks everything, unknown fields too, answers what would be stored, and stores nothing. */
+	dryRun?: boolean;
+}
+
 /**
  * The Kubernetes API over raw JSON. Objects come back as they stand on the wire. Throws FairleadErrors (Kube…) whose
  * message names the request and what the server said; honours Retry-After of 429 and 503 by `retryAfterMs` on the error
@@ -108,7 +113,7 @@ export interface KubeClient {
 	create<T extends KubeObject>(
 		resource: Resource,
 		object: T,
-		options?: CallOptions,
+		options?: WriteOptions,
 	): Promise<T>;
 	/** PUT: the object's own resourceVersion, if set, guards it. */
 	replace<T extends KubeObject>(
@@ -120,7 +125,7 @@ export interface KubeClient {
 		resource: Resource,
 		ref: Ref,
 		patch: Patch,
-		options?: CallOptions,
+		options?: WriteOptions,
 	): Promise<T>;
 	delete(
 		resource: Resource,

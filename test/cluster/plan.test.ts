@@ -104,9 +104,10 @@ async function records(): Promise<Record<string, string>> {
 
 async function runPlan(
 	args: string[],
+	kubeconfig = world.cluster.kubeconfigPath,
 ): Promise<{ code: number | null; out: string; complaint: string }> {
 	const command = new Fairlead(["plan", ...args], {
-		KUBECONFIG: world.cluster.kubeconfigPath,
+		KUBECONFIG: kubeconfig,
 	});
 	const { code } = await command.ended;
 	return {
@@ -282,14 +283,14 @@ describe("fairlead plan", () => {
 			"apiVersion: fairlead.dev/v1alpha1\nkind: AddressPool\nmetadata: {name: x}\nspec: {addresses: [192.0.2.0/24], clases: [fast]}",
 			[],
 			2,
-			/--file .*edit\.yaml, document 1: spec: Unrecognized key: "clases"/,
+			/--file .*edit\.yaml, document 1: spec\.clases: \["fast"\]: there is no such field; remove it, or write one of addresses, uses, classes/,
 		],
 		[
 			"names the kind it does not plan",
 			"apiVersion: v1\nkind: Service\nmetadata: {name: x}",
 			[],
 			2,
-			/document 1: kind "Service": must be AddressPool or BalancerClass/,
+			/document 1: kind: "Service": must be AddressPool or BalancerClass/,
 		],
 		[
 			"names the line of what is no YAML",
@@ -321,6 +322,134 @@ describe("fairlead plan", () => {
 		]);
 		expect(said.complaint).toMatch(complaint);
 		expect(said.code).toBe(code);
+	});
+
+	/** What a plan must refuse, since `kubectl apply` would: kind, name, spec, and the words. */
+	it.each<[string, string, string, string, RegExp]>([
+		[
+			"host bits",
+			"AddressPool",
+			"x",
+			"addresses: [192.0.2.1/24]",
+			/AddressPool x +spec\.addresses\[0\] +.*192\.0\.2\.1\/24.*must not have host bits set: write/,
+		],
+		[
+			"a range that ends before it begins",
+			"AddressPool",
+			"x",
+			"addresses: [192.0.2.9-192.0.2.3]",
+			/must be a range whose first address is not above its last: swap the two/,
+		],
+		[
+			"one entry twice",
+			"AddressPool",
+			"x",
+			"addresses: [192.0.2.0/32, 192.0.2.0/32]",
+			/spec\.addresses\[1\] +.*Duplicate value/,
+		],
+		[
+			"a priority below nought",
+			"AddressPool",
+			"x",
+			"{addresses: [192.0.2.0/32], priority: -1}",
+			/spec\.priority +.*greater than or equal to 0/,
+		],
+		[
+			"a retention nobody can read",
+			"AddressPool",
+			"x",
+			"{addresses: [192.0.2.0/32], retention: soon}",
+			/spec\.retention +.*must be a Go duration/,
+		],
+		[
+			"a selector without values",
+			"AddressPool",
+			"x",
+			"{addresses: [192.0.2.0/32], namespaceSelector: {matchExpressions: [{key: a, operator: In}]}}",
+			/values must not be empty with operator In or NotIn/,
+		],
+		[
+			"a name that is too long",
+			"AddressPool",
+			"x".repeat(64),
+			"addresses: [192.0.2.0/32]",
+			/metadata\.name must have at most 63 characters/,
+		],
+		[
+			"a pool that is there, with nothing in it",
+			"AddressPool",
+			canary,
+			"addresses: []",
+			/spec\.addresses +.*at least 1 items/,
+		],
+		[
+			"a cloud without its settings",
+			"BalancerClass",
+			"x",
+			"provider: HetznerCloud",
+			/BalancerClass x +spec +.*hetznerCloud must be given with provider HetznerCloud/,
+		],
+		[
+			"a field of a class that does not exist",
+			"BalancerClass",
+			"x",
+			"{provider: Static, nodeport: Keep}",
+			/BalancerClass x +spec\.nodeport +.*there is no such field/,
+		],
+		[
+			"another provider for a class that is there",
+			"BalancerClass",
+			"fast",
+			"provider: Layer2",
+			/BalancerClass fast +spec\.provider +.*provider cannot be changed/,
+		],
+	])(
+		"refuses, as kubectl apply does, %s",
+		async (_row, kind, name, spec, words) => {
+			const file = join(folder, "refused.yaml");
+			await writeFile(
+				file,
+				`apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: {name: ${name}}\nspec: ${spec.startsWith("{") ? spec : `{${spec}}`}\n`,
+			);
+			const applied = await world.cluster.kubectl([
+				...["apply", "--dry-run=server", "--validate=strict", "-f", file],
+			]);
+			expect(applied.code).toBe(1);
+			const { code, out, complaint } = await runPlan(["-f", file]);
+			expect(complaint).toBe("");
+			expect(out).toMatch(words);
+			expect(out).toMatch(/^Problems/);
+			expect(code).toBe(3);
+		},
+	);
+
+	it("says which documents it could not have checked, with the right that is missing", async () => {
+		await world.grant();
+		const file = join(folder, "edit.yaml");
+		await writeFile(
+			file,
+			`apiVersion: ${apiVersion}\nkind: AddressPool\nmetadata: {name: new}\nspec: {addresses: [192.0.2.200/32]}`,
+		);
+		const { code, out } = await runPlan(
+			["-f", file],
+			world.cluster.kubeconfigFor({ user: "powerless" }),
+		);
+		expect(out).toMatch(
+			/Not checked by the API server, which may refuse it\n +AddressPool new: .*cannot create resource "addresspools"/,
+		);
+		expect(code).toBe(0);
+	});
+
+	it("names a server that does not accept the credentials, and what to do", async () => {
+		const { code, complaint } = await runPlan(
+			["--delete", canary],
+			world.cluster.kubeconfigFor({ token: "nobody-knows-it" }),
+		);
+		expect(complaint).toContain(
+			`fairlead plan: ${world.cluster.server} does not accept the credentials given: `,
+		);
+		expect(complaint).toMatch(/Unauthorized; renew those of the kubeconfig/);
+		expect(code).toBe(1);
 	});
 
 	it("says in words who is worse off, and ends with 3", async () => {

@@ -30,6 +30,17 @@ export interface Recorded {
  * on Services, what the status of pools keeps, and reservations.
  */
 export function adoptAddresses(recorded: Recorded): Allocator {
+	return adopt(recorded).allocator;
+}
+
+/** Addresses of each reservation by its `namespace/name`: those that name none keep what was chosen for them once. */
+export type Reserved = ReadonlyMap<string, readonly string[]>;
+
+/** As `adoptAddresses`, for who goes on from there. */
+export function adopt(recorded: Recorded): {
+	allocator: Allocator;
+	reserved: Reserved;
+} {
 	const { pools, at } = recorded;
 	const allocator = new Allocator(pools.map(compilePool));
 	allocator.adopt(recorded.services.flatMap((each) => claims(each, recorded)));
@@ -42,16 +53,16 @@ export function adoptAddresses(recorded: Recorded): Allocator {
 				standingHeld([entry], at, []).length > 0;
 			if (address.ok && stands) allocator.hold(address.value, holdOf(entry));
 		}
-	holdReserved(allocator, recorded);
-	return allocator;
+	return { allocator, reserved: holdReserved(allocator, recorded, new Map()) };
 }
 
-/** Puts the holds of all reservations in place of those there are. */
+/** Puts the holds of all reservations in place of those there are; `before` is what it returned the last time. */
 export function holdReserved(
 	allocator: Allocator,
 	{ services, reservations, labelsOf }: Recorded,
-): string[] {
-	if (reservations.length === 0) return [];
+	before: Reserved,
+): Reserved {
+	if (reservations.length === 0) return before;
 	const uids = new Map(
 		services.map((each) => [objectKey(each), each.metadata.uid ?? ""]),
 	);
@@ -62,14 +73,13 @@ export function holdReserved(
 				.addressesOf(uids.get(`${namespace}/${name}`) ?? "")
 				.map(({ ip }) => ip),
 		namespaceLabels: labelsOf,
-		chosen: () => [],
+		chosen: (key) => before.get(key) ?? [],
 	});
 	const wanted = new Map(
 		settled.flatMap(({ holds }) =>
 			holds.map((each) => [formatIp(each.address), each] as const),
 		),
 	);
-	const woken: string[] = [];
 	// A hold that stays is never lifted, not even for a moment: what is free is given to who waits at once.
 	for (const { ip, holds } of allocator.snapshot().holds) {
 		const present = holds.find(({ code }) => code === reservedCode);
@@ -77,12 +87,11 @@ export function holdReserved(
 		const hold = wanted.get(ip)?.hold;
 		if (hold && isSameHold(hold, present)) wanted.delete(ip);
 		const address = parseIp(ip);
-		if (!hold && address.ok)
-			woken.push(...allocator.unhold(address.value, reservedCode).wake);
+		if (!hold && address.ok) allocator.unhold(address.value, reservedCode);
 	}
 	for (const { address, hold } of wanted.values())
-		woken.push(...allocator.hold(address, hold).wake);
-	return woken;
+		allocator.hold(address, hold);
+	return new Map(settled.map(({ key, addresses }) => [key, addresses]));
 }
 
 function isSameHold(a: Hold, b: Hold): boolean {

@@ -6,21 +6,26 @@ import { holdingOf } from "../holding.ts";
 import type { Edit } from "./edit.ts";
 import type { PlanProblem } from "./plan.ts";
 
-/** Why the API server refuses the edit (crds/balancerclass.yaml); such an edit changes nothing. */
+/**
+ * Why the API server refuses the edit (crds/balancerclass.yaml), where it cannot be asked: an earlier document made the class
+ * what it is, or whoever plans may not write. Such an edit changes nothing.
+ */
 export function refusalOf(
 	edit: Edit,
 	classes: readonly BalancerClass[],
-): PlanProblem | undefined {
+): PlanProblem[] | undefined {
 	if (edit.do !== "apply" || edit.kind !== "BalancerClass") return undefined;
 	const { metadata, spec } = edit.object;
 	const known = classes.find((each) => each.metadata.name === metadata.name);
 	if (!known || known.spec.provider === spec.provider) return undefined;
-	return {
-		object: `BalancerClass ${metadata.name}`,
-		code: "Refused",
-		field: "spec.provider",
-		message: `${spec.provider}: the API server refuses it, since the provider (${known.spec.provider}) cannot be changed; create another BalancerClass and move the Services to it`,
-	};
+	return [
+		{
+			object: `BalancerClass ${metadata.name}`,
+			code: "Refused",
+			field: "spec.provider",
+			message: `${spec.provider}: the API server refuses it, since the provider (${known.spec.provider}) cannot be changed; create another BalancerClass and move the Services to it`,
+		},
+	];
 }
 
 /** What keeps the edited classes from serving all who come to them, as their condition Ready will say. */

@@ -9,9 +9,10 @@ import type { Reason } from "../addresses/reasons.ts";
 import { assignmentOf } from "../assignment.ts";
 import { drawsOnPools } from "../explain/address-step.ts";
 import {
-	adoptAddresses,
+	adopt,
 	holdReserved,
 	type Recorded,
+	type Reserved,
 } from "../explain/adopted-addresses.ts";
 import type { ClusterFacts } from "../explain/cluster-facts.ts";
 import { holdingOf } from "../holding.ts";
@@ -42,12 +43,15 @@ export class Forecast {
 	readonly #recorded: Recorded;
 	readonly #against = new Map<string, readonly Reason[]>();
 	readonly #owners = new Map<string, Ownership>();
+	#reserved: Reserved;
 
 	/** Begins with what the controller would have done by now. */
 	constructor(facts: ClusterFacts) {
 		this.#facts = facts;
 		this.#recorded = facts.recorded;
-		this.allocator = adoptAddresses(this.#recorded);
+		const { allocator, reserved } = adopt(this.#recorded);
+		this.allocator = allocator;
+		this.#reserved = reserved;
 		this.#services = facts.services
 			.filter(
 				({ spec, metadata }) =>
@@ -60,7 +64,11 @@ export class Forecast {
 	/** Pools and classes are these from now on. */
 	follow({ pools, classes }: Editable): void {
 		this.allocator.setPools(pools.map(compilePool));
-		holdReserved(this.allocator, { ...this.#recorded, pools });
+		this.#reserved = holdReserved(
+			this.allocator,
+			{ ...this.#recorded, pools },
+			this.#reserved,
+		);
 		this.#serveAll(classes);
 	}
 

@@ -74,22 +74,25 @@ const planned = (
 	edits: Edit[],
 	classes: BalancerClass[] = [fast],
 	reservations: AddressReservation[] = [],
-): Plan =>
-	planEdits(
-		new ClusterFacts({
-			services,
-			pools,
-			classes,
-			namespaces: [{ metadata: { name: "shop" } }],
-			nodes: [],
-			slices: [],
-			reservations,
-			controller: { state: "Unknown" },
-			unread: [],
-			at: 0,
-		}),
-		edits,
-	);
+): Plan => planEdits(factsOf(services, pools, classes, reservations), edits);
+const factsOf = (
+	services: Service[],
+	pools: AddressPool[],
+	classes: BalancerClass[],
+	reservations: AddressReservation[],
+) =>
+	new ClusterFacts({
+		services,
+		pools,
+		classes,
+		namespaces: [{ metadata: { name: "shop" } }],
+		nodes: [],
+		slices: [],
+		reservations,
+		controller: { state: "Unknown" },
+		unread: [],
+		at: 0,
+	});
 const brief = ({ services }: Plan) =>
 	services.map(
 		({ service: key, change, before, after }) =>
@@ -232,6 +235,82 @@ describe("what an edit would change", () => {
 			"shop/late StillWaits >",
 			"shop/later StillWaits >",
 		]);
+	});
+
+	it("keeps one address, and always the same, for a reservation that names none and has none yet", () => {
+		const plan = planned(
+			[service("late"), service("later")],
+			[pool("a", { addresses: ["192.0.2.0/32"] })],
+			[
+				apply(pool("b", { addresses: ["198.51.100.0/31"] })),
+				apply(pool("c", { addresses: ["203.0.113.0/32"], autoAssign: false })),
+				apply(pool("d", { addresses: ["203.0.113.9/32"], autoAssign: false })),
+			],
+			[fast],
+			[
+				{
+					metadata: { namespace: "shop", name: "kept", uid: "r" },
+					spec: { pool: "a" },
+				},
+			],
+		);
+		// pool a has one address, which the reservation keeps from the moment it is planned.
+		expect(brief(plan)).toEqual([
+			"shop/late Gains >198.51.100.0",
+			"shop/later Gains >198.51.100.1",
+		]);
+		expect(plan.pools[0]?.after?.ipv4).toEqual({
+			capacity: "1",
+			assigned: "0",
+			available: "0",
+		});
+	});
+
+	it("moves the choice of such a reservation no further with each document", () => {
+		const plan = planned(
+			[],
+			[pool("a", { addresses: ["192.0.2.0/29"], autoAssign: false })],
+			["b", "c", "d"].map((name, at) =>
+				apply(pool(name, { addresses: [`198.51.100.${at}/32`] })),
+			),
+			[fast],
+			[
+				{
+					metadata: { namespace: "shop", name: "kept", uid: "r" },
+					spec: { pool: "a" },
+				},
+			],
+		);
+		expect(plan.pools[0]?.after?.ipv4.available).toBe("7");
+	});
+
+	it("leaves out what the API server refuses, and says so and what it could not be asked about", () => {
+		const refused = apply(pool("a", { addresses: ["10.0.0.0/31"] }));
+		const taken = apply(pool("b", { addresses: ["198.51.100.0/32"] }));
+		const plan = planEdits(
+			factsOf([service("one", "192.0.2.0")], [pool("a")], [fast], []),
+			[refused, taken],
+			{
+				refused: new Map([
+					[
+						refused,
+						[
+							{
+								object: "AddressPool a",
+								code: "Refused",
+								field: "spec.addresses[0]",
+								message: "no",
+							},
+						],
+					],
+				]),
+				unchecked: ["AddressPool b: may not be asked"],
+			},
+		);
+		expect(plan.problems.map(({ message }) => message)).toEqual(["no"]);
+		expect(plan.services).toEqual([]);
+		expect(plan.pools.map(({ pool: name }) => name)).toEqual(["a", "b"]);
+		expect(plan.unchecked).toEqual(["AddressPool b: may not be asked"]);
 	});
 
 	it.each<[string, BalancerClass[], Edit, string, string[]]>([

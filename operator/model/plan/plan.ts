@@ -17,7 +17,18 @@ export interface Plan {
 	services: ServicePlan[];
 	/** Services of type LoadBalancer for which nothing changes. */
 	unaffected: number;
+	/** Documents that the API server could not be asked about, and why: it may refuse them. */
+	unchecked: string[];
 }
+
+/** What the API server says of edits, asked without effect. */
+export interface Tried {
+	/** Such an edit changes nothing. */
+	refused: ReadonlyMap<Edit, readonly PlanProblem[]>;
+	unchecked: readonly string[];
+}
+
+const untried: Tried = { refused: new Map(), unchecked: [] };
 
 export interface PlanProblem {
 	/** `AddressPool a` */
@@ -77,18 +88,25 @@ export function isWorse({ change }: ServicePlan): boolean {
  * What the controller would do if these edits were applied in this order: the same allocator, made from the same
  * records, gets the same pools one after the other. Services that already wait get what they wait for first.
  */
-export function planEdits(facts: ClusterFacts, edits: readonly Edit[]): Plan {
+export function planEdits(
+	facts: ClusterFacts,
+	edits: readonly Edit[],
+	{ refused: refusedByServer, unchecked }: Tried = untried,
+): Plan {
 	const forecast = new Forecast(facts);
 	const before = forecast.standings();
 	const countsBefore = countsOf(forecast);
 	let objects = { pools: facts.recorded.pools, classes: facts.classes };
 	const refused: PlanProblem[] = [];
+	const taken: Edit[] = [];
 	for (const edit of edits) {
-		const refusal = refusalOf(edit, objects.classes);
-		if (refusal) {
-			refused.push(refusal);
+		const said =
+			refusedByServer.get(edit) ?? refusalOf(edit, objects.classes) ?? [];
+		if (said.length > 0) {
+			refused.push(...said);
 			continue;
 		}
+		taken.push(edit);
 		objects = applyEdit(objects, edit);
 		forecast.follow(objects);
 	}
@@ -99,10 +117,10 @@ export function planEdits(facts: ClusterFacts, edits: readonly Edit[]): Plan {
 	return {
 		problems: [
 			...refused,
-			...problemsOf(forecast, edits),
+			...problemsOf(forecast, taken),
 			...classProblems(
 				new Set(
-					edits.flatMap((edit) =>
+					taken.flatMap((edit) =>
 						edit.kind === "BalancerClass" ? nameOf(edit) : [],
 					),
 				),
@@ -113,6 +131,7 @@ export function planEdits(facts: ClusterFacts, edits: readonly Edit[]): Plan {
 		pools: poolPlans(countsBefore, countsOf(forecast)),
 		services,
 		unaffected: after.size - services.length,
+		unchecked: [...unchecked],
 	};
 }
 
