@@ -1,8 +1,8 @@
 import type { Service } from "../../operator/api/core.ts";
-import type { Condition } from "../../operator/api/meta.ts";
 import { type KubeObject, objectKey } from "../../operator/api/meta.ts";
 import type {
 	KubeClient,
+	ListOptions,
 	Patch,
 	Ref,
 	Resource,
@@ -12,6 +12,7 @@ import type {
 import type { PatchBody } from "../../operator/cluster/patches.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import { FakeWatch } from "./fake-watch.ts";
+import { checkNodePorts, patched } from "./memory-patches.ts";
 
 /** One run of a process: it dies at a point of its effects, and from then on nothing it does has any, nor an answer. */
 export class Life {
@@ -50,6 +51,13 @@ function never<R>(): Promise<R> {
 	return new Promise(() => {});
 }
 
+/** A watch, whose it is, and what it is about. */
+interface Follower {
+	watch: FakeWatch;
+	life: Life;
+	selects: (object: KubeObject) => boolean;
+}
+
 export interface Write {
 	resource: string;
 	key: string;
@@ -63,9 +71,11 @@ export interface Write {
 export class MemoryCluster {
 	/** Patches that had an effect, in order. */
 	readonly patches: Write[] = [];
+	/** Notes of the Events that were sent, in order. */
+	readonly events: { life: Life; reason: string; regarding: string }[] = [];
 	version = 100;
 	readonly #objects = new Map<string, Map<string, KubeObject>>();
-	readonly #watches = new Map<string, Set<FakeWatch>>();
+	readonly #watches = new Map<string, Set<Follower>>();
 	readonly #history: { plural: string; event: WatchEvent<KubeObject> }[] = [];
 	readonly #absent: ReadonlySet<string>;
 	#uids = 0;
@@ -118,74 +128,132 @@ export class MemoryCluster {
 		});
 	}
 
+	/** From now on the watches that a process has open say nothing, as over a connection that died without a word. */
+	silence(life: Life): void {
+		for (const followers of this.#watches.values())
+			for (const follower of followers)
+				if (follower.life === life) follower.watch.muted = true;
+	}
+
 	/** A client of one process. */
 	client(life: Life): KubeClient {
-		const unused = async () => {
-			throw new Error("MemoryCluster does not know this call");
-		};
 		return {
 			get: (resource, ref) =>
 				life.look(() => structuredClone(this.#known(resource, ref)) as never),
-			list: (resource) =>
+			list: (resource, list) =>
 				life.look(() => {
 					this.#installed(resource);
+					const selects = selectorOf(list);
 					return structuredClone({
 						metadata: { resourceVersion: String(this.version) },
-						items: this.all(resource.plural) as never[],
+						items: this.all(resource.plural).filter(selects) as never[],
 					});
 				}),
-			// Events are all that is created, and nothing depends on them.
-			create: (_resource, object) => life.look(() => object),
+			// An Event changes nothing for anybody: a process that dies, does not die of it.
+			create: (resource, object) =>
+				resource.plural === "events"
+					? life.look(() => this.#event(life, object))
+					: life.effect(() => this.#add(resource, object) as never),
 			patch: (resource, ref, patch) =>
 				life.effect(() => this.#patch(resource, ref, patch) as never),
 			watch: (resource, watch, options) =>
-				life.look(() => this.#watch(resource, watch, options) as never),
-			replace: unused,
-			delete: unused,
-			act: unused,
+				life.look(() => this.#watch(life, resource, watch, options) as never),
+			replace: (resource, object) =>
+				life.effect(() => this.#replace(resource, object) as never),
+			delete: (resource, ref, { uid } = {}) =>
+				life.effect(() => {
+					const found = this.#known(resource, ref);
+					this.#guard(found, uid === undefined ? {} : { uid });
+					this.remove(resource.plural, objectKey(found));
+				}),
+			act: async () => {
+				throw new Error("MemoryCluster has no pods");
+			},
 			close: () => {},
 		};
+	}
+
+	#event<T extends KubeObject>(life: Life, event: T): T {
+		const { reason = "", regarding = {} } = event as {
+			reason?: string;
+			regarding?: { name?: string };
+		};
+		this.events.push({ life, reason, regarding: regarding.name ?? "" });
+		return event;
+	}
+
+	#add(resource: Resource, object: KubeObject): KubeObject {
+		this.#installed(resource);
+		if (this.#of(resource.plural).has(objectKey(object)))
+			throw new FairleadError(
+				"KubeConflict",
+				`${object.metadata.name} is there already`,
+				{ reason: "AlreadyExists" },
+			);
+		this.#checkPorts(resource.plural, object);
+		return structuredClone(this.create(resource.plural, object));
+	}
+
+	#replace(resource: Resource, object: KubeObject): KubeObject {
+		const found = this.#known(resource, object.metadata);
+		this.#guard(found, object.metadata);
+		this.#checkPorts(resource.plural, object);
+		const { uid } = found.metadata;
+		return structuredClone(
+			this.#put(resource.plural, {
+				...structuredClone(object),
+				metadata: { ...object.metadata, ...(uid ? { uid } : {}) },
+			}),
+		);
+	}
+
+	/** Fails unless the object is the very one, and the very version of it, that is meant. */
+	#guard(
+		{ metadata }: KubeObject,
+		{ uid, resourceVersion }: { uid?: string; resourceVersion?: string },
+	): void {
+		if (
+			(uid !== undefined && uid !== metadata.uid) ||
+			(resourceVersion !== undefined &&
+				resourceVersion !== metadata.resourceVersion)
+		)
+			throw new FairleadError("KubeConflict", `${metadata.name} was changed`);
+	}
+
+	#checkPorts(plural: string, object: KubeObject): void {
+		if (plural === "services")
+			checkNodePorts(object as Service, this.all<Service>("services"));
 	}
 
 	#patch(resource: Resource, ref: Ref, patch: Patch): KubeObject {
 		const found = this.#known(resource, ref);
 		const body = patch.body as PatchBody & { spec?: object };
-		const { uid, resourceVersion } = body.metadata ?? {};
-		if (
-			(uid !== undefined && uid !== found.metadata.uid) ||
-			(resourceVersion !== undefined &&
-				resourceVersion !== found.metadata.resourceVersion)
-		)
-			throw new FairleadError("KubeConflict", `${ref.name} was changed`);
+		this.#guard(found, body.metadata ?? {});
+		const next = patched(found, patch);
+		if (body.spec) this.#checkPorts(resource.plural, next);
 		this.patches.push({
 			resource: resource.plural,
 			key: objectKey(found),
 			body: structuredClone(body),
 		});
-		return structuredClone(
-			this.#put(
-				resource.plural,
-				patch.type === "strategic-merge"
-					? strategicMerge(found as Service, body)
-					: (merge(found, body) as KubeObject),
-			),
-		);
+		return structuredClone(this.#put(resource.plural, next));
 	}
 
 	#watch(
+		life: Life,
 		resource: Resource,
-		{ sendInitialEvents, resourceVersion }: WatchOptions,
+		{ sendInitialEvents, resourceVersion, ...scope }: WatchOptions,
 		options: { signal: AbortSignal; onBytes?: () => void },
 	): FakeWatch {
 		this.#installed(resource);
 		const { plural } = resource;
 		const from = Number(resourceVersion ?? this.version);
 		const opened = new FakeWatch(from, options);
+		const selects = selectorOf(scope);
 		if (sendInitialEvents) {
-			const present = this.all(plural).map((object) => ({
-				type: "ADDED" as const,
-				object,
-			}));
+			const present = this.all(plural)
+				.filter(selects)
+				.map((object) => ({ type: "ADDED" as const, object }));
 			const end = { "k8s.io/initial-events-end": "true" };
 			const metadata = {
 				resourceVersion: String(this.version),
@@ -194,10 +262,12 @@ export class MemoryCluster {
 			opened.push([...present, { type: "BOOKMARK", object: { metadata } }]);
 		} else
 			for (const { plural: of, event } of this.#history)
-				if (of === plural && versionOf(event) > from) opened.push([event]);
+				if (of === plural && versionOf(event) > from && isAbout(event, selects))
+					opened.push([event]);
 		const open = this.#watches.get(plural) ?? new Set();
-		this.#watches.set(plural, open.add(opened));
-		opened.onEnd = () => open.delete(opened);
+		const follower = { watch: opened, life, selects };
+		this.#watches.set(plural, open.add(follower));
+		opened.onEnd = () => open.delete(follower);
 		return opened;
 	}
 
@@ -222,7 +292,8 @@ export class MemoryCluster {
 		else this.#of(plural).set(objectKey(stored), stored);
 		const event = { type, object: stored };
 		this.#history.push({ plural, event });
-		for (const watch of this.#watches.get(plural) ?? []) watch.push([event]);
+		for (const { watch, selects } of this.#watches.get(plural) ?? [])
+			if (selects(stored)) watch.push([event]);
 		return stored;
 	}
 
@@ -245,53 +316,28 @@ export class MemoryCluster {
 	}
 }
 
+/** Objects whose labels change do not come and go here: nobody does that. */
+function selectorOf({
+	namespace,
+	labelSelector,
+}: ListOptions = {}): (object: KubeObject) => boolean {
+	const [label = "", value] = (labelSelector ?? "").split("=");
+	return ({ metadata }) =>
+		(namespace === undefined || metadata.namespace === namespace) &&
+		(label === "" || metadata.labels?.[label] === value);
+}
+
+function isAbout(
+	event: WatchEvent<KubeObject>,
+	selects: (object: KubeObject) => boolean,
+): boolean {
+	return (
+		event.type !== "ERROR" && event.type !== "BOOKMARK" && selects(event.object)
+	);
+}
+
 function versionOf(event: WatchEvent<KubeObject>): number {
 	return event.type === "ERROR"
 		? 0
 		: Number(event.object.metadata.resourceVersion);
-}
-
-/** What the API server makes of Fairlead's patches of a Service's /status; merge keys as in operator/cluster/patches.ts. */
-function strategicMerge(found: Service, body: PatchBody): Service {
-	const next = structuredClone(found);
-	const { metadata = {}, status } = body;
-	const finalizers = new Set([
-		...(next.metadata.finalizers ?? []),
-		...(metadata.finalizers ?? []),
-	]);
-	for (const gone of metadata["$deleteFromPrimitiveList/finalizers"] ?? [])
-		finalizers.delete(gone);
-	next.metadata.finalizers = [...finalizers];
-	const noted = merge(
-		next.metadata.annotations ?? {},
-		metadata.annotations ?? {},
-	);
-	next.metadata.annotations = noted as Record<string, string>;
-	next.status ??= {};
-	for (const condition of status?.conditions ?? []) {
-		const others: Condition[] = (next.status.conditions ?? []).filter(
-			(each) => each.type !== condition.type,
-		);
-		next.status.conditions =
-			"$patch" in condition ? others : [...others, condition];
-	}
-	if (status?.loadBalancer)
-		next.status.loadBalancer = {
-			ingress: status.loadBalancer.ingress ?? [],
-		};
-	return next;
-}
-
-/** RFC 7386 */
-function merge(target: unknown, patch: unknown): unknown {
-	if (!isPlain(patch)) return patch;
-	const merged: Record<string, unknown> = isPlain(target) ? { ...target } : {};
-	for (const [key, value] of Object.entries(patch))
-		if (value === null) delete merged[key];
-		else merged[key] = merge(merged[key], value);
-	return merged;
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-	return typeof value === "object" && value !== null && !Array.isArray(value);
 }
