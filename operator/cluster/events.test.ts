@@ -349,17 +349,55 @@ test("memory of what was said about an object is bounded: what was forgotten beg
 	expect(server.calls.slice(3)).toEqual(["patch ×2", "create a"]);
 });
 
-test("what is queued is dropped when somebody else is to speak, and an event on its way is not tried again", async () => {
-	const { server, clock, recorder, say } = setting();
+test("what was recorded behind a fence is not sent once that falls, nor tried again, and takes no time of others", async () => {
+	const { server, clock, recorder, log } = setting({ burst: 1, perSecond: 1 });
 	server.trouble.push(error("KubeUnreachable"));
-	for (const name of ["a", "b", "c"]) say(name, service(name));
+	let leads = true;
+	const fence = () => {
+		if (!leads) throw error("NotLeading");
+	};
+	const facts = { type: "Normal", reason: "R", action: "A" } as const;
+	const about = (name: string) =>
+		[resources.services, service(name), { ...facts, note: name }] as const;
+	for (const name of ["a", "b", "c"]) recorder.record(...about(name), fence);
 	await clock.advance(0);
-	recorder.clear();
+	expect(server.calls).toEqual(["create a"]);
+	leads = false;
+	recorder.record(...about("d"));
+	await clock.advance(2_000);
+	expect(server.calls).toEqual(["create a", "create d"]);
+	expect(recorder.dropped).toBe(3);
+	expect(log.lines).toEqual([]);
+});
+
+test("an event that expired is not made anew behind a fence that fell meanwhile", async () => {
+	const { server, clock, recorder } = setting();
+	let leads = true;
+	const fence = () => {
+		if (!leads) throw error("NotLeading");
+	};
+	const say = (note: string) =>
+		recorder.record(
+			resources.services,
+			service("a"),
+			{ type: "Normal", reason: "R", action: "A", note },
+			fence,
+		);
+	for (const note of ["x", "y"]) say(note);
+	await clock.advance(0);
+	server.stored.clear();
+	let fall = () => {};
+	server.trouble.push(
+		new Promise<void>((resolve) => {
+			fall = () => {
+				leads = false;
+				resolve();
+			};
+		}),
+	);
+	say("x");
+	await clock.advance(0);
+	fall();
 	await clock.advance(60_000);
-	expect([server.calls.length, server.stored.size, recorder.dropped]).toEqual([
-		1, 0, 3,
-	]);
-	say("a", service("a"));
-	await clock.advance(0);
-	expect(server.stored.size).toBe(1);
+	expect(server.calls).toEqual(["create x", "create y", "patch ×2"]);
 });

@@ -11,6 +11,7 @@ import {
 	type Reporter,
 } from "./event-object.ts";
 import { type KubeClient, type Resource, resources } from "./kube.ts";
+import type { Fence } from "./lease.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 export const eventDefaults = {
@@ -71,7 +72,10 @@ interface Item {
 	memory: Memory;
 	key: string;
 	event: Event;
+	fence: Fence;
 }
+
+const unfenced: Fence = () => {};
 
 /**
  * Records events without ever holding up or failing who reports: `record` only queues. An event is sent when it differs
@@ -90,8 +94,6 @@ export class EventRecorder {
 	#hurry = new AbortController();
 	/** Aborted: stop sending. */
 	#cut = new AbortController();
-	/** Raised when what was queued before is to be sent no more. */
-	#generation = 0;
 	#dropped = 0;
 	#complained = "";
 
@@ -111,8 +113,16 @@ export class EventRecorder {
 		return this.#dropped;
 	}
 
-	/** Queues an event about `object` (as read from the API server), unless it says what the last one said. */
-	record(resource: Resource, object: KubeObject, facts: EventFacts): void {
+	/**
+	 * Queues an event about `object` (as read from the API server), unless it says what the last one said. Once `fence`
+	 * throws, it is for somebody else to say and no longer sent.
+	 */
+	record(
+		resource: Resource,
+		object: KubeObject,
+		facts: EventFacts,
+		fence = unfenced,
+	): void {
 		const { clock, random } = this.#options;
 		const memory = this.#recall(object);
 		const { type, reason, action, note } = facts;
@@ -134,7 +144,7 @@ export class EventRecorder {
 			suffix,
 		);
 		memory.last = key;
-		this.#queue.push({ memory, key, event });
+		this.#queue.push({ memory, key, event, fence });
 		if (this.#queue.length > this.#tuning.queue)
 			this.#drop(this.#queue.shift());
 		this.#sending ??= this.#run();
@@ -154,12 +164,6 @@ export class EventRecorder {
 		this.#cut = new AbortController();
 	}
 
-	/** Drops what is queued; an event on its way is sent, but not tried again. */
-	clear(): void {
-		for (const item of this.#queue.splice(0)) this.#drop(item);
-		this.#generation++;
-	}
-
 	/** Never rejects. */
 	async #run(): Promise<void> {
 		const { clock } = this.#options;
@@ -168,6 +172,9 @@ export class EventRecorder {
 		for (;;) {
 			if (this.#cut.signal.aborted)
 				for (const item of this.#queue.splice(0)) this.#drop(item);
+			// What nobody may say any more takes no room of what is said.
+			while (this.#queue[0] && !stands(this.#queue[0]))
+				this.#drop(this.#queue.shift());
 			if (this.#queue.length === 0) break;
 			const wait = this.#hurry.signal.aborted
 				? 0
@@ -185,12 +192,12 @@ export class EventRecorder {
 
 	/** Tries until it is sent (true), is refused, or has been tried often enough. */
 	async #deliver(item: Item): Promise<boolean> {
-		const generation = this.#generation;
-		for (let attempt = 1; generation === this.#generation; attempt++) {
+		for (let attempt = 1; ; attempt++) {
 			try {
 				await this.#send(item);
 				return true;
 			} catch (error) {
+				if (isFairleadError(error, "NotLeading")) return false;
 				const again =
 					isFairleadError(error, ...passing) &&
 					attempt < this.#tuning.attempts &&
@@ -205,10 +212,10 @@ export class EventRecorder {
 				);
 			}
 		}
-		return false;
 	}
 
-	async #send({ memory, key, event }: Item): Promise<void> {
+	async #send({ memory, key, event, fence }: Item): Promise<void> {
+		fence();
 		const { client } = this.#options;
 		const options = { signal: this.#cut.signal };
 		const said = memory.said?.get(key);
@@ -232,6 +239,7 @@ export class EventRecorder {
 				// Events expire, after an hour as a rule.
 				if (!isFairleadError(error, "KubeNotFound")) throw error;
 				memory.said?.delete(key);
+				fence();
 			}
 		}
 		try {
@@ -282,6 +290,17 @@ export class EventRecorder {
 		this.#memories.set(id, memory);
 		trim(this.#memories, objects);
 		return memory;
+	}
+}
+
+/** Whether whoever recorded it may still say so. */
+function stands({ fence }: Item): boolean {
+	try {
+		fence();
+		return true;
+	} catch (error) {
+		if (isFairleadError(error, "NotLeading")) return false;
+		throw error;
 	}
 }
 

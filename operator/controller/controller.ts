@@ -155,6 +155,7 @@ export class Controller {
 		this.#stopping.abort(new Error("the controller is stopping"));
 		await this.#audits?.destroy();
 		await this.#turns;
+		// While it still leads: who has given the Lease up has no more say.
 		await this.#events.flush(2_000);
 		await this.#elector?.release();
 		await this.#turns;
@@ -212,8 +213,6 @@ export class Controller {
 		await ended;
 		await this.#term.end(drainMs);
 		this.#term = undefined;
-		// Whoever leads now says what there is to say; one who ends in order has its say before it gives the Lease up.
-		if (!this.#stopping.signal.aborted) this.#events.clear();
 	}
 
 	/** Undefined when the term was over first. */

@@ -347,9 +347,8 @@ export class Term {
 	}
 
 	#announce(service: Service, event: Announcement): void {
-		this.#options.events.record(resources.services, service, {
-			...event,
-			action: "SyncLoadBalancer",
-		});
+		const { events, fence } = this.#options;
+		const action = "SyncLoadBalancer";
+		events.record(resources.services, service, { ...event, action }, fence);
 	}
 }
