@@ -17,6 +17,8 @@ export interface NftablesOptions {
 	table?: string;
 	/** As of NetlinkSocket. */
 	bufferBytes?: number;
+	/** The rules count only so long without `keepAlive`, in milliseconds; absent: for ever. */
+	guardMs?: number;
 }
 
 /** The kernel tells of every element of a transaction: beyond this size that costs more than it is worth. */
@@ -33,7 +35,7 @@ export class NftablesBackend implements RulesBackend {
 
 	/** @throws KernelUnsupported or KernelDenied where nf_tables is not to be had */
 	constructor(namespace: NetworkNamespace, options: NftablesOptions = {}) {
-		const { table = "fairlead", ...socketOptions } = options;
+		const { table = "fairlead", guardMs, ...socketOptions } = options;
 		this.#socket = new NetlinkSocket(
 			namespace,
 			NETLINK_NETFILTER,
@@ -48,7 +50,7 @@ export class NftablesBackend implements RulesBackend {
 		}
 		this.#watch.note("nothing has been written yet");
 		this.#tables = (["IPv4", "IPv6"] as const).map(
-			(family) => new Table({ family, name: table }),
+			(family) => new Table({ family, name: table }, guardMs),
 		);
 	}
 
@@ -107,6 +109,17 @@ export class NftablesBackend implements RulesBackend {
 
 	drift(): string | undefined {
 		return this.#watch.heard();
+	}
+
+	/** Where the tables are not as they were left, `replace` is due, which sets the guard too. */
+	keepAlive(): void {
+		const steps = this.#tables.flatMap((table) => table.renew());
+		if (steps.length === 0 || this.drift() !== undefined) return;
+		try {
+			commit(this.#socket, steps);
+		} catch (error) {
+			this.#watch.note((error as Error).message);
+		}
 	}
 
 	/** Connections that are translated end with the namespace's last nat chain: the kernel translates for nobody else. */

@@ -27,6 +27,8 @@ export interface Element {
 	data?: Buffer | Verdict;
 	/** The first address behind a range. */
 	intervalEnd?: boolean;
+	/** After which it is gone; absent: never. */
+	timeoutMs?: number;
 	/** Printed beside it. */
 	comment?: string;
 }
@@ -37,6 +39,7 @@ const NFTA_DATA_VALUE = 1;
 const NFTA_SET_ELEM_KEY = 1;
 const NFTA_SET_ELEM_DATA = 2;
 const NFTA_SET_ELEM_FLAGS = 3;
+const NFTA_SET_ELEM_TIMEOUT = 4;
 const NFTA_SET_ELEM_USERDATA = 6;
 const NFT_SET_ELEM_INTERVAL_END = 1;
 const NFTA_SET_ELEM_LIST_TABLE = 1;
@@ -176,7 +179,7 @@ function describe({ key, comment }: Element): string {
 function writeElement(
 	into: Buffer,
 	start: number,
-	{ key, data, intervalEnd, comment }: Element,
+	{ key, data, intervalEnd, timeoutMs, comment }: Element,
 	verb: "add" | "delete",
 ): number {
 	let at = writeValue(into, start + 4, NFTA_SET_ELEM_KEY, key);
@@ -194,6 +197,12 @@ function writeElement(
 		into.writeUInt16LE(NFTA_SET_ELEM_FLAGS, at + 2);
 		into.writeUInt32BE(NFT_SET_ELEM_INTERVAL_END, at + 4);
 		at += 8;
+	}
+	if (timeoutMs !== undefined && verb === "add") {
+		into.writeUInt16LE(12, at);
+		into.writeUInt16LE(NFTA_SET_ELEM_TIMEOUT, at + 2);
+		into.writeBigUInt64BE(BigInt(timeoutMs), at + 4);
+		at += 12;
 	}
 	if (comment !== undefined && verb === "add")
 		at = writeComment(into, at, comment);

@@ -76,6 +76,16 @@ export const transport: Field = {
 	],
 };
 
+const NFT_META_NFPROTO = 15;
+
+/** IPv4 or IPv6, by `familyNumbers`. */
+export const networkProtocol: Field = {
+	words: 1,
+	load: (word) => [
+		expression("meta", [register(1, word), be32(2, NFT_META_NFPROTO)]),
+	],
+};
+
 const NFT_META_PRIORITY = 2;
 
 /** The packet's priority: a place to put a number that decides something within the same rule. */

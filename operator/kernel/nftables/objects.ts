@@ -135,6 +135,7 @@ export function newRule(
 
 /** nft's numbers for what keys and data are, so that a listing can print them, and their bytes. */
 const typeNumbers = {
+	nf_proto: { number: 2, length: 1 },
 	ipv4_addr: { number: 7, length: 4 },
 	ipv6_addr: { number: 8, length: 16 },
 	inet_proto: { number: 12, length: 1 },
@@ -178,6 +179,8 @@ export interface SetSpec {
 	interval?: boolean;
 	/** Rules write into it, elements are forgotten in time, and there are never more than this many. */
 	dynamic?: { size: number };
+	/** Elements may have a time after which they are gone. */
+	timeout?: boolean;
 	comment?: string;
 }
 
@@ -188,7 +191,8 @@ const NFTNL_UDATA_SET_COMMENT = 7;
 
 /** nft's BYTEORDER_HOST_ENDIAN or BYTEORDER_BIG_ENDIAN; of a concatenation it knows from the types. */
 function byteOrder(types: readonly TypeName[]): Buffer {
-	const host = types.length === 1 && types[0] === "mark";
+	const host =
+		types.length === 1 && (types[0] === "mark" || types[0] === "nf_proto");
 	return Buffer.from([host ? 1 : 2, 0, 0, 0]);
 }
 
@@ -198,6 +202,7 @@ export function newSet(table: TableName, spec: SetSpec, id: number): Step {
 	const flags =
 		(data ? NFT_SET_MAP : 0) |
 		(interval ? NFT_SET_INTERVAL : 0) |
+		(spec.timeout ? NFT_SET_TIMEOUT : 0) |
 		(dynamic ? NFT_SET_TIMEOUT | NFT_SET_EVAL : 0);
 	const dataAttributes = !data
 		? []

@@ -18,6 +18,7 @@ import {
 	noChanges,
 	put,
 } from "./frontend-elements.ts";
+import { guarded, guardSets, renewGuard } from "./guard.ts";
 import { numberWord, prefixMask } from "./keys.ts";
 import {
 	deleteTable,
@@ -59,9 +60,12 @@ export class Table {
 	/** How often each endpoint's address is used. */
 	#endpoints = new Map<string, number>();
 	#setIds = 0;
+	/** For how long the rules count without being renewed; undefined: for ever. */
+	readonly #guardMs: number | undefined;
 
-	constructor(name: TableName) {
+	constructor(name: TableName, guardMs?: number) {
 		this.name = name;
+		this.#guardMs = guardMs;
 	}
 
 	get #family(): IPFamily {
@@ -78,22 +82,35 @@ export class Table {
 		this.#learned = new Set();
 		this.#prefixLengths = new Set();
 		this.#endpoints = new Map();
+		const isGuarded = this.#guardMs !== undefined;
+		const sets = skeletonSets(this.#family);
 		const chains = skeletonChains(this.#family);
+		const hooked = isGuarded ? guarded(chains) : chains;
 		return [
 			...this.drop(),
 			newTable(
 				this.name,
 				"written by Fairlead, see docs/reference/nftables.md",
 			),
-			...skeletonSets(this.#family).map((set) => this.#newSet(set)),
-			...chains.map((chain) => newChain(this.name, chain)),
-			...chains.flatMap((chain) => this.#rules(chain)),
+			...(isGuarded ? [...guardSets(), ...sets] : sets).map((set) =>
+				this.#newSet(set),
+			),
+			...hooked.map((chain) => newChain(this.name, chain)),
+			...hooked.flatMap((chain) => this.#rules(chain)),
 			...this.change({
 				frontends: frontends.map((after) => ({ after })),
 				held: held.map((after) => ({ after })),
 				settings,
 			}),
+			...this.renew(),
 		];
+	}
+
+	/** Steps that let a guard run anew. */
+	renew(): Step[] {
+		return this.#guardMs === undefined
+			? []
+			: renewGuard(this.name, this.#guardMs);
 	}
 
 	/** Steps that leave no table, whether there is one or not. */

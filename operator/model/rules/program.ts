@@ -104,6 +104,11 @@ export interface RulesBackend {
 	apply(change: ProgramChange): void;
 	/** What somebody else changed since our last write; undefined if nobody did. Cheap: no listing. */
 	drift(): string | undefined;
+	/**
+	 * For rules that count only while whoever writes them is alive, because another proxy's lie beneath them: says that he is.
+	 * Cheap; absent where rules always count.
+	 */
+	keepAlive?(): void;
 	/** Takes away all that is ours and nothing else. */
 	remove(): void;
 	close(): void;
