@@ -194,11 +194,17 @@ export class Term {
 			random,
 			log,
 			announce: (service, event) => this.#announce(service, event),
+			leftOutChanged: () => this.#poolStatus.changed(),
 		});
 		this.#poolStatus = new PoolStatus({
 			client,
 			caches,
-			factsOf: (pool) => addresses.factsOf(pool),
+			factsOf: (pool) => {
+				const facts = addresses.factsOf(pool);
+				return (
+					facts && { ...facts, leftOut: this.#externalIPs.isLeftOut(pool) }
+				);
+			},
 			clock,
 			random,
 			log,

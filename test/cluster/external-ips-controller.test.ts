@@ -466,4 +466,51 @@ describe("a cluster whose API server refuses spec.externalIPs (admission plugin 
 			"True/AssignedOutsideSpec: 203.0.113.20 (pool one)",
 		);
 	});
+
+	it("says of a pool for which the policy has no room, and to who asks for it, what to do; and takes it back", async () => {
+		// A range of 158 CIDRs each: twenty of them fit once, and not twice.
+		const ranges = (of: number) =>
+			Array.from(
+				{ length: 20 },
+				(_, at) =>
+					`2001:db8:${of}${at}::1-2001:db8:${of}${at}:ffff:ffff:ffff:ffff:fffe`,
+			);
+		await world.pool("big-1", ranges(1), { autoAssign: false });
+		await world.pool("big-2", ranges(2), { autoAssign: false });
+		const condition = async (name: string) => {
+			const { status } = await world.client.get<AddressPool>(
+				resources.addressPools,
+				{ name },
+			);
+			const found = status?.conditions?.find(
+				({ type }) => type === "ExternalIPsGranted",
+			);
+			return found && `${found.status} ${found.reason}: ${found.message}`;
+		};
+		await eventually(
+			() => condition("big-2"),
+			(text) =>
+				expect(text).toMatch(
+					/^False PolicyFull: .*no room .*write them as fewer, larger CIDRs/,
+				),
+		);
+		expect(await condition("big-1")).toBeUndefined();
+		await world.make(resources.services, {
+			metadata: {
+				name: "big",
+				namespace,
+				annotations: { [annotations.externalIPs]: "big-2" },
+			},
+			spec: { ports: [{ port: 80 }], ipFamilies: ["IPv6"] },
+		} as Service);
+		await world.says(
+			"big",
+			"False/NotGranted: 2001:db8:20::1 is in AddressPool big-2, for which ExternalIPPolicy compiled has no room",
+		);
+		await world.client.delete(resources.addressPools, { name: "big-1" });
+		await eventually(
+			() => condition("big-2"),
+			(text) => expect(text).toMatch(/^True Compiled/),
+		);
+	});
 });

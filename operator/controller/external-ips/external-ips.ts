@@ -49,6 +49,8 @@ export interface ExternalIPsOptions {
 	random: () => number;
 	log: Log;
 	announce: (service: Service, event: Announcement) => void;
+	/** Other pools than before are granted to nobody. */
+	leftOutChanged: () => void;
 }
 
 /** A Service settles within a handful of steps; more means two writers fight, and the queue's backoff is the answer. */
@@ -83,6 +85,7 @@ export class ExternalIPs {
 			log,
 			changed: () => this.#wakeAll(),
 			ownChanged: () => options.addresses.ownChanged(),
+			leftOutChanged: options.leftOutChanged,
 		});
 		this.#written = new WrittenAddresses(options.addresses);
 		this.#refusals = new Refusals(clock);
@@ -138,6 +141,11 @@ export class ExternalIPs {
 	/** Whether a change of this key may be the effect of an own write. */
 	isPatching(key: string): boolean {
 		return this.#patching.has(key);
+	}
+
+	/** Whether nobody is granted the addresses of a pool, for want of room. */
+	isLeftOut(pool: string): boolean {
+		return this.#policy.isLeftOut(pool);
 	}
 
 	/** An address that the Service waited for may be had now, or a pause is over. */
@@ -307,12 +315,15 @@ export class ExternalIPs {
 		);
 		const address = parseIp(ip);
 		if (!address.ok) return { kind: "NotGranted", pool: undefined };
-		return grantOf(
+		const grant = grantOf(
 			grants,
 			namespace?.metadata.labels ?? {},
 			service.metadata.labels ?? {},
 			address.value,
 		);
+		if (grant.kind !== "NotGranted" || grant.pool !== undefined) return grant;
+		const pool = this.#policy.leftOutWith(address.value);
+		return pool === undefined ? grant : { ...grant, pool, leftOut: true };
 	}
 
 	/** What the API server does not take is remembered, so that the record alone stands and nobody asks in a loop. */

@@ -79,6 +79,7 @@ describe("while Nodes come and go", () => {
 			caches,
 			changed: () => {},
 			ownChanged: () => looks++,
+			leftOutChanged: () => {},
 		});
 		sync.start();
 		for (let each = 1; each <= 100; each++)

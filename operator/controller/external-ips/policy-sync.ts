@@ -7,7 +7,13 @@ import { type KubeClient, resources } from "../../cluster/kube.ts";
 import { Workqueue } from "../../cluster/workqueue.ts";
 import { isFairleadError } from "../../errors.ts";
 import type { Log } from "../../log.ts";
-import { arrangePools, compilePool } from "../../model/addresses/pool.ts";
+import { findInterval } from "../../model/addresses/intervals.ts";
+import type { IpAddress } from "../../model/addresses/ip.ts";
+import {
+	arrangePools,
+	compilePool,
+	type Pool,
+} from "../../model/addresses/pool.ts";
 import {
 	type CompiledPolicy,
 	compilePolicy,
@@ -26,6 +32,15 @@ export interface PolicySyncOptions {
 	changed: () => void;
 	/** The cluster's own addresses changed. */
 	ownChanged: () => void;
+	/** Other pools than before found no room in the policy. */
+	leftOutChanged: () => void;
+}
+
+interface Compiled {
+	policy: CompiledPolicy;
+	grants: Grants;
+	/** The pools left out, made ready for questions. */
+	leftOut: Pool[];
 }
 
 const name = "compiled";
@@ -40,7 +55,7 @@ const absentMs = 10_000;
 export class PolicySync {
 	readonly #options: PolicySyncOptions;
 	readonly #queue: Workqueue;
-	#compiled: { policy: CompiledPolicy; grants: Grants } | undefined;
+	#compiled: Compiled | undefined;
 	#undo: (() => void)[] = [];
 	#saidLeftOut = "";
 	#knew = false;
@@ -60,6 +75,21 @@ export class PolicySync {
 		return this.#options.caches.knowsPolicies
 			? this.#compile().grants
 			: undefined;
+	}
+
+	/** Whether the policy has no room for a pool. */
+	isLeftOut(pool: string): boolean {
+		return (
+			this.#options.caches.knowsPolicies &&
+			this.#compile().policy.leftOut.includes(pool)
+		);
+	}
+
+	/** The pool that has the address and is left out. */
+	leftOutWith({ family, value }: IpAddress): string | undefined {
+		return this.#compile().leftOut.find(
+			({ intervals }) => findInterval(intervals[family], value) >= 0,
+		)?.name;
 	}
 
 	start(): void {
@@ -114,13 +144,17 @@ export class PolicySync {
 		this.#options.changed();
 	}
 
-	#compile(): { policy: CompiledPolicy; grants: Grants } {
+	#compile(): Compiled {
 		if (this.#compiled) return this.#compiled;
 		const { pools } = arrangePools(
 			[...this.#options.caches.pools.values()].map(compilePool),
 		);
 		const policy = compilePolicy(pools, ownAddresses(this.#options.caches));
-		this.#compiled = { policy, grants: readGrants(policy.spec) };
+		this.#compiled = {
+			policy,
+			grants: readGrants(policy.spec),
+			leftOut: pools.filter(({ name: each }) => policy.leftOut.includes(each)),
+		};
 		return this.#compiled;
 	}
 
@@ -174,7 +208,9 @@ export class PolicySync {
 
 	#sayLeftOut(leftOut: string[]): void {
 		const text = leftOut.join(", ");
-		if (text !== this.#saidLeftOut && text !== "")
+		if (text === this.#saidLeftOut) return;
+		this.#options.leftOutChanged();
+		if (text !== "")
 			this.#options.log.warn(
 				{ pools: leftOut },
 				`ExternalIPPolicy compiled cannot hold AddressPool ${text}: it has more CIDRs than there is room for; nobody is granted its addresses. Write its addresses as fewer, larger CIDRs`,

@@ -46,6 +46,14 @@ describe("the status of a pool", () => {
 		});
 	});
 
+	it("says that nobody is granted its external IPs for want of room, until they are, and nothing to other pools", () => {
+		const left = { ...fine, leftOut: true };
+		expect(said(fine)).toEqual(["Ready True Usable"]);
+		const written = poolStatusChange(undefined, left, now);
+		expect(said(left)).toContain("ExternalIPsGranted False PolicyFull");
+		expect(said(fine, written)).toContain("ExternalIPsGranted True Compiled");
+	});
+
 	it("names every entry that cannot be used", () => {
 		const problems = ["spec.addresses[0]", "spec.addresses[2]"].map(
 			(field) => ({

@@ -16,6 +16,8 @@ export interface PoolFacts {
 	held: readonly HeldAddress[];
 	/** Addresses that were assigned from the pool, are still held, and are in no pool any more. */
 	outside: readonly { ip: string; service: string }[];
+	/** The pool is for external IPs, and the ExternalIPPolicy has no room for it. */
+	leftOut?: boolean;
 }
 
 /** What has to be written into a pool's status; undefined when it says all that already. `now` as RFC 3339. */
@@ -42,7 +44,7 @@ export function poolStatusChange(
 }
 
 function verdicts(
-	{ pool, held, outside }: PoolFacts,
+	{ pool, held, outside, leftOut = false }: PoolFacts,
 	written: AddressPool["status"],
 ): Verdict[] {
 	const found = [readiness(pool)];
@@ -53,6 +55,7 @@ function verdicts(
 		found.push(holders(outside));
 	if (pool.retentionMs > 0 || held.length > 0 || isSaid("Retaining"))
 		found.push(retaining(pool, held));
+	if (leftOut || isSaid("ExternalIPsGranted")) found.push(granting(leftOut));
 	return found;
 }
 
@@ -123,6 +126,25 @@ function retaining(
 		reason: "Kept",
 		message: "released addresses are kept for a Service of the same name",
 	};
+}
+
+function granting(leftOut: boolean): Verdict {
+	const type = "ExternalIPsGranted";
+	return leftOut
+		? {
+				type,
+				status: "False",
+				reason: "PolicyFull",
+				message:
+					"ExternalIPPolicy compiled has no room for the CIDRs of this pool, so that nobody is granted its addresses; write them as fewer, larger CIDRs",
+			}
+		: {
+				type,
+				status: "True",
+				reason: "Compiled",
+				message:
+					"ExternalIPPolicy compiled has what the pool grants as external IPs",
+			};
 }
 
 /** By field: the API server gives custom resources back with their keys in another order. */

@@ -73,7 +73,7 @@ export function assess(
 		if (grant?.kind === "NotGranted")
 			return {
 				ip,
-				problem: { code: "NotGranted", message: notGranted(ip, grant.pool) },
+				problem: { code: "NotGranted", message: notGranted(ip, grant) },
 			};
 		const clash = clashOf(service, ip, context);
 		return {
@@ -84,7 +84,12 @@ export function assess(
 	});
 }
 
-function notGranted(ip: string, pool: string | undefined): string {
+function notGranted(
+	ip: string,
+	{ pool, leftOut }: Extract<Grant, { kind: "NotGranted" }>,
+): string {
+	if (leftOut)
+		return `${ip} is in AddressPool ${pool}, for which ExternalIPPolicy compiled has no room, so that it is granted to nobody; write the addresses of the pool as fewer, larger CIDRs`;
 	return pool === undefined
 		? `${ip} is in no AddressPool with uses ExternalIP; choose an address of one, or remove it`
 		: `${ip} is in AddressPool ${pool}, which does not admit this Service or its namespace; choose an address of another pool, or remove it`;

@@ -43,8 +43,8 @@ export type Grant =
 	| { kind: "Granted"; pool: string }
 	/** One of the cluster's own addresses, which nobody may have. */
 	| { kind: "Denied" }
-	/** `pool`: it has the address, but not for this Service. */
-	| { kind: "NotGranted"; pool: string | undefined };
+	/** `pool`: it has the address, but not for this Service; `leftOut`: or for anybody, since the policy has no room for it. */
+	| { kind: "NotGranted"; pool: string | undefined; leftOut?: true };
 
 /**
  * The rule of the admission policy (helm/fairlead/templates/external-ip-admission.yaml), which says the same in CEL; a test
