@@ -13,6 +13,7 @@ export interface AgentMetrics {
 	syncSeconds: Histogram;
 	fullSyncSeconds: Histogram;
 	partialSyncSeconds: Histogram;
+	commitSeconds: Histogram;
 	programmingSeconds: Histogram;
 	lastSync: Gauge;
 	lastQueued: Gauge;
@@ -28,6 +29,8 @@ export interface AgentMetrics {
 
 /** kube-proxy's: from 1 ms, doubling, to half a minute. */
 const syncBuckets = Array.from({ length: 15 }, (_, each) => 0.001 * 2 ** each);
+/** A change takes a tenth of a millisecond, everything a second. */
+const commitBuckets = syncBuckets.map((bound) => bound / 16);
 
 /**
  * Registers the agent's metrics; docs/reference/metrics.md lists them. Names and labels are kube-proxy's where the meaning
@@ -37,8 +40,8 @@ const syncBuckets = Array.from({ length: 15 }, (_, each) => 0.001 * 2 ** each);
 export function agentMetrics(registry: Registry): AgentMetrics {
 	const registers = [registry];
 	const sources = new Set<AgentGauges>();
-	const histogram = (name: string, help: string) =>
-		new Histogram({ name, help, buckets: syncBuckets, registers });
+	const histogram = (name: string, help: string, buckets = syncBuckets) =>
+		new Histogram({ name, help, buckets, registers });
 	const counter = (name: string, help: string) =>
 		new Counter({ name, help, registers });
 	const stamp = (name: string, help: string) =>
@@ -68,6 +71,11 @@ export function agentMetrics(registry: Registry): AgentMetrics {
 		partialSyncSeconds: histogram(
 			"kubeproxy_sync_partial_proxy_rules_duration_seconds",
 			"The same, where only what changed was written.",
+		),
+		commitSeconds: histogram(
+			"fairlead_agent_commit_duration_seconds",
+			"Time from handing rules to the kernel until they are in force.",
+			commitBuckets,
 		),
 		programmingSeconds: histogram(
 			"kubeproxy_network_programming_duration_seconds",

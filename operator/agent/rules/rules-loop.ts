@@ -247,8 +247,9 @@ export class RulesLoop {
 		try {
 			const change = this.#compiler.take();
 			const { program } = this.#compiler;
-			if (full !== undefined) this.#writer.replace(program);
-			else if (!isEmpty(change)) this.#writer.write(change, program);
+			if (full !== undefined) this.#commit(() => this.#writer.replace(program));
+			else if (!isEmpty(change))
+				this.#commit(() => this.#writer.write(change, program));
 		} catch (error) {
 			this.#fullBecause = "failure";
 			metrics.syncFailures.inc();
@@ -278,6 +279,13 @@ export class RulesLoop {
 		this.#resolveSynced();
 		this.#wake();
 		this.#options.onSynced();
+	}
+
+	#commit(hand: () => void): void {
+		const { clock, metrics } = this.#options;
+		const began = clock.monotonic();
+		hand();
+		metrics.commitSeconds.observe((clock.monotonic() - began) / 1000);
 	}
 
 	#observe(seconds: number, full: boolean): void {
