@@ -17,16 +17,10 @@ let cluster: Cluster;
 const agent = new Agent({ keepAlive: true });
 beforeAll(async () => {
 	cluster = await startCluster();
-	for (const name of ["addresspool", "balancerclass"]) {
-		const applied = await cluster.kubectl([
-			"apply",
-			`--filename=${join(folder, `${name}.yaml`)}`,
-		]);
-		if (applied.code !== 0) throw new Error(applied.stderr);
-	}
+	const applied = await cluster.kubectl(["apply", `--filename=${folder}`]);
+	if (applied.code !== 0) throw new Error(applied.stderr);
 	const established = await cluster.kubectl([
-		...["wait", "--for=condition=Established", "--timeout=30s"],
-		...["crd/addresspools.fairlead.dev", "crd/balancerclasses.fairlead.dev"],
+		...["wait", "--for=condition=Established", "--timeout=30s", "crd", "--all"],
 	]);
 	if (established.code !== 0) throw new Error(established.stderr);
 });
@@ -464,17 +458,72 @@ test("kubectl shows pools and classes by their short names, with defaults filled
 	});
 	expect(applied.stderr).toBe("");
 	const count = { capacity: "256", assigned: "7", available: "249" };
+	const wide = { ...count, available: "18446744073709551609" };
+	const ready = {
+		...{ type: "Ready", status: "True", reason: "Usable", message: "" },
+		lastTransitionTime: "2026-01-01T00:00:00Z",
+	};
 	const status = await cluster.kubectl([
 		...["patch", "ap", "shown", "--subresource=status", "--type=merge"],
-		...["--patch", JSON.stringify({ status: { ipv4: count } })],
+		...[
+			"--patch",
+			JSON.stringify({
+				status: { ipv4: count, ipv6: wide, conditions: [ready] },
+			}),
+		],
 	]);
 	expect(status.stderr).toBe("");
 	const shown = await cluster.kubectl(["get", "ap", "shown"]);
 	expect(shown.stdout.split("\n")[0]?.split(/\s{2,}/)).toEqual([
 		...["NAME", "ADDRESSES", "PRIORITY", "AUTO"],
-		...["USED4", "FREE4", "USED6", "AGE"],
+		...["USED4", "FREE4", "USED6", "FREE6", "READY", "AGE"],
 	]);
-	expect(shown.stdout).toMatch(/shown +\["10.0.0.0\/24"\] +100 +true +7 +249/);
+	expect(shown.stdout).toMatch(
+		/shown +\["10.0.0.0\/24"\] +100 +true +7 +249 +7 +18446744073709551609 +True/,
+	);
 	const classes = await cluster.kubectl(["get", "bc"]);
 	expect(classes.code).toBe(0);
 });
+
+test.each<[string, string[], string[]]>([
+	["bc", ["PROVIDER", "DEFAULT", "READY"], ["REASON"]],
+	["ap", [], ["REASON", "USES", "CLASSES"]],
+	["ar", ["POOL", "SERVICE", "ADDRESSES", "BOUND", "READY"], ["REASON"]],
+	["npp", ["RANGE", "USED", "FREE", "READY"], ["REASON"]],
+	["externalippolicies", ["POOLS"], ["DENIED"]],
+])(
+	"kubectl get %s shows what is looked for first, and -o wide why",
+	async (kind, usual, more) => {
+		const samples = [
+			...[
+				["BalancerClass", { provider: "Static" }],
+				["AddressPool", pool(ten)],
+			],
+			...[["NodePortPool", { range: "30000" }]],
+			...[["AddressReservation", { pool: "shown" }]],
+			...[["ExternalIPPolicy", { grants: [], denied: [] }]],
+		].map(([of, spec]) => ({
+			apiVersion: "fairlead.dev/v1alpha1",
+			kind: of,
+			metadata: {
+				name: of === "ExternalIPPolicy" ? "compiled" : "columns",
+				...(of === "AddressReservation" ? { namespace: "default" } : {}),
+			},
+			spec,
+		}));
+		const applied = await cluster.kubectl(["apply", "--filename=-"], {
+			stdin: JSON.stringify({ apiVersion: "v1", kind: "List", items: samples }),
+		});
+		expect(applied.stderr).toBe("");
+		const head = async (...args: string[]) =>
+			(await cluster.kubectl(["get", kind, ...args])).stdout
+				.split("\n")[0]
+				?.split(/\s{2,}/);
+		const columns = await head();
+		expect(columns).toEqual(expect.arrayContaining(["NAME", ...usual, "AGE"]));
+		expect(await head("-o", "wide")).toEqual(
+			expect.arrayContaining([...(columns ?? []), ...more]),
+		);
+		for (const only of more) expect(columns).not.toContain(only);
+	},
+);
