@@ -7,20 +7,22 @@ import type {
 } from "../../operator/api/core.ts";
 import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
 import { RulesCompiler } from "../../operator/model/rules/compiler.ts";
-import {
-	evaluate,
-	type Packet,
-	type Verdict,
-} from "../../operator/model/rules/evaluate.ts";
 import { emptyProgram } from "../../operator/model/rules/program-change.ts";
-import type { Frontend, Program } from "../../operator/model/rules/program.ts";
+import type { Program } from "../../operator/model/rules/program.ts";
 import type { RulesNode } from "../../operator/model/rules/rules-node.ts";
+import {
+	answersTo,
+	families,
+	heardOf,
+	packetFrom,
+	places,
+	pods,
+} from "../support/packet-oracle.ts";
 import {
 	type Answer,
 	createPacketWorld,
 	type PacketWorld,
 	type PlaceName,
-	type Question,
 	SERVER_PORT,
 } from "../support/packet-world.ts";
 import { serviceOf, sliceOf } from "../support/rules-world.ts";
@@ -39,10 +41,6 @@ afterAll(async () => {
 	backend?.close();
 	await world?.close();
 });
-
-const places = ["outside", "node", "pod-1", "pod-2", "pod-3"] as const;
-const pods = ["pod-1", "pod-2", "pod-3"] as const;
-const families: readonly IPFamily[] = ["IPv4", "IPv6"];
 
 const here = (): RulesNode => ({
 	name: "node",
@@ -129,25 +127,6 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 	fc.integer({ min: 1, max: 3 }).map((n): Step => ({ without: n })),
 );
 
-/** Whatever came by the time that ten questions asked later were answered; the tenth of them means: nothing will. */
-async function heardOf(question: Question): Promise<Answer | "silence"> {
-	let heard: Answer | undefined;
-	const answer = question.answer.then((each) => {
-		heard = each;
-	});
-	for (let later = 0; later < 10 && heard === undefined; later++) {
-		const other = world.ask(
-			"outside",
-			"TCP",
-			world.addressOf("pod-3", "IPv4"),
-			SERVER_PORT,
-		);
-		await Promise.race([answer, other.answer]);
-	}
-	if (heard === undefined) question.abandon();
-	return heard ?? "silence";
-}
-
 /** Remembers its clients. */
 function withAffinity(service: Service): Service {
 	const spec: Service["spec"] = {
@@ -155,40 +134,6 @@ function withAffinity(service: Service): Service {
 		sessionAffinity: "ClientIP",
 	};
 	return { ...service, spec };
-}
-
-/** A packet from a place to what a program serves there. */
-function packet(from: PlaceName, frontend: Frontend): Packet {
-	const { address, protocol, port, family } = frontend;
-	return {
-		source: world.addressOf(from, family),
-		sourceIs: from === "outside" || from === "node" ? from : "pod",
-		destination: address,
-		protocol,
-		port,
-		pick: () => 0,
-	};
-}
-
-/** What the kernel may answer, if the model is right. */
-function expected(
-	from: PlaceName,
-	verdict: Verdict,
-	program: Program,
-): Answer[] {
-	if (verdict.verdict === "rejected") return ["refused"];
-	if (verdict.verdict !== "forwarded") throw new Error(verdict.why);
-	return verdict.candidates.map(({ slot, endpoint }) => {
-		const by = pods.find((pod) =>
-			families.some((each) => world.addressOf(pod, each) === endpoint.address),
-		) as PlaceName;
-		const again = evaluate(program, {
-			...packet(from, verdict.frontend),
-			pick: () => slot / verdict.candidates.length,
-		});
-		if (again.verdict !== "forwarded") throw new Error(again.why);
-		return { by, saw: again.masquerade ? "node" : from };
-	});
 }
 
 test("whatever changes Services go through, the kernel does with every packet what the model says", async () => {
@@ -228,10 +173,11 @@ test("whatever changes Services go through, the kernel does with every packet wh
 			for (const from of places) {
 				const { address, protocol, port } = frontend;
 				if (protocol === "SCTP") throw new Error("nobody here speaks SCTP");
-				const verdict = evaluate(program, packet(from, frontend));
-				const what = `${from} -> ${address} ${protocol} ${port}: ${verdict.why}`;
+				const packet = packetFrom(world, program, from, frontend);
+				const answers = answersTo(world, program, from, packet);
+				const what = `${from} -> ${address} ${protocol} ${port}: ${JSON.stringify(answers)}`;
 				const question = world.ask(from, protocol, address, port);
-				if (verdict.verdict === "dropped") {
+				if (answers.includes("silence")) {
 					let heard: Answer | undefined;
 					void question.answer.then((answer) => {
 						heard = answer;
@@ -241,9 +187,8 @@ test("whatever changes Services go through, the kernel does with every packet wh
 					asked.dropped++;
 					continue;
 				}
-				const answers = expected(from, verdict, program);
-				const answer = await heardOf(question);
-				asked[verdict.verdict as "forwarded" | "rejected"]++;
+				const answer = await heardOf(world, question);
+				asked[answers.includes("refused") ? "rejected" : "forwarded"]++;
 				expect({ what, answer, answers }).toEqual({
 					what,
 					answer: answers.find(
