@@ -30,22 +30,26 @@ const portIfGiven = z.coerce
 
 /** HOST:PORT, an IPv6 host in brackets. */
 const address = (fallback: string) =>
-	z
-		.string()
-		.default(fallback)
-		.transform((value, context) => {
-			const [, v6, host, digits] =
-				/^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value) ?? [];
-			const number = Number(digits);
-			if (digits === undefined || number > 65_535) {
-				context.addIssue({
-					code: "custom",
-					message: "must be HOST:PORT, for instance 127.0.0.1:8080",
-				});
-				return z.NEVER;
-			}
-			return { host: v6 ?? host ?? "", port: number };
+	z.string().default(fallback).transform(readAddress);
+
+const addressIfGiven = z.string().transform(readAddress).optional();
+
+function readAddress(
+	value: string,
+	context: z.RefinementCtx,
+): { host: string; port: number } {
+	const [, v6, host, digits] =
+		/^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value) ?? [];
+	const number = Number(digits);
+	if (digits === undefined || number > 65_535) {
+		context.addIssue({
+			code: "custom",
+			message: "must be HOST:PORT, for instance 127.0.0.1:8080",
 		});
+		return z.NEVER;
+	}
+	return { host: v6 ?? host ?? "", port: number };
+}
 
 const wholeNumber = (least: number, most: number, fallback: number) => {
 	const message = `must be a whole number, ${least} to ${most}`;
@@ -214,15 +218,15 @@ export const agentFlags = {
 	},
 	rules: {
 		schema: z
-			.enum(["full", "off"], {
+			.enum(["full", "balancers", "off"], {
 				error: ({ input }) =>
-					input === "balancers" || input === "audit"
-						? "is not part of this version; use full, or off where another proxy runs"
-						: "must be full or off",
+					input === "audit"
+						? "is not part of this version; use full, balancers or off"
+						: "must be full, balancers or off",
 			})
 			.default("full"),
 		value: "MODE",
-		help: "full: carry every Service, instead of kube-proxy; off: leave that to another proxy",
+		help: "full: carry every Service, instead of kube-proxy; balancers: beside kube-proxy, only what Fairlead assigned; off: leave that to another proxy",
 	},
 	cleanup: {
 		schema: z.boolean().default(false),
@@ -247,9 +251,9 @@ export const agentFlags = {
 		help: "Masquerade everything that goes to a ClusterIP",
 	},
 	"healthz-address": {
-		schema: address("0.0.0.0:10256"),
+		schema: addressIfGiven,
 		value: "HOST:PORT",
-		help: "Where balancers ask for this node's /healthz; its host also serves healthCheckNodePorts",
+		help: "Where balancers ask for this node's /healthz, 0.0.0.0:10256 if not given, or nowhere with --rules balancers: kube-proxy answers there; its host also serves healthCheckNodePorts",
 	},
 	"metrics-host": {
 		schema: text.default("127.0.0.1"),

@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Registry } from "prom-client";
 import { type Agent, startAgent } from "../../operator/agent/agent.ts";
 import { incidentEvents } from "../../operator/agent/incident-events.ts";
 import { agentMetrics } from "../../operator/agent/metrics.ts";
+import { guardTimes } from "../../operator/agent/rules/keep-guard.ts";
 import { AgentLease } from "../../operator/agent/lease/agent-lease.ts";
 import { startNodePortFacts } from "../../operator/agent/ports/start-node-port-facts.ts";
 import { startAgentStores } from "../../operator/agent/stores.ts";
@@ -13,7 +14,10 @@ import { type KubeClient, resources } from "../../operator/cluster/kube.ts";
 import { loadConnection } from "../../operator/cluster/kubeconfig.ts";
 import { FairleadError, isFairleadError } from "../../operator/errors.ts";
 import { ownNamespace } from "../../operator/kernel/namespaces.ts";
-import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
+import {
+	NftablesBackend,
+	type NftablesOptions,
+} from "../../operator/kernel/nftables/backend.ts";
 import { listen } from "../../operator/probes/listen.ts";
 import { startProbeServer } from "../../operator/probes/server.ts";
 import type { agentFlags } from "../config.ts";
@@ -42,7 +46,15 @@ export async function agent(
 		);
 	const registry = new Registry();
 	collectDefaultMetrics({ register: registry });
-	const backend = flags.rules === "off" ? undefined : openRules();
+	const mode =
+		flags.rules === "full" || flags.rules === "balancers"
+			? flags.rules
+			: undefined;
+	const backend =
+		mode &&
+		openRules(
+			mode === "balancers" ? { guardMs: guardTimes.timeoutMs } : undefined,
+		);
 	const connection = await loadConnection(
 		connectionSources(flags, runtime, log),
 	);
@@ -107,6 +119,10 @@ export async function agent(
 		instance: `${hostname()}-${node}`,
 		controller: "fairlead.dev/agent",
 	});
+	// Beside kube-proxy it is kube-proxy that answers there.
+	const healthz =
+		flags["healthz-address"] ??
+		(mode === "full" ? { host: "0.0.0.0", port: 10_256 } : undefined);
 	let role: Agent | undefined;
 	const probes = await startProbeServer({
 		host: flags["metrics-host"],
@@ -122,13 +138,13 @@ export async function agent(
 			nodePortAddresses: flags["nodeport-addresses"],
 			clusterCidrs: flags["cluster-cidr"],
 			masqueradeAll: flags["masquerade-all"],
+			mode,
 		},
 		listen,
-		healthCheckAddress: flags["healthz-address"].host,
-		healthz: {
-			address: flags["healthz-address"].host,
-			port: flags["healthz-address"].port,
-		},
+		...(healthz && {
+			healthCheckAddress: healthz.host,
+			healthz: { address: healthz.host, port: healthz.port },
+		}),
 		clock,
 		random,
 		log,
@@ -165,9 +181,9 @@ async function nodeUid(
 }
 
 /** Throws KernelDenied, KernelUnsupported. */
-function openRules(): NftablesBackend {
+function openRules(options?: NftablesOptions): NftablesBackend {
 	try {
-		return new NftablesBackend(ownNamespace);
+		return new NftablesBackend(ownNamespace, options);
 	} catch (error) {
 		if (!isFairleadError(error, "KernelDenied")) throw error;
 		throw new FairleadError(

@@ -16,6 +16,7 @@ import {
 } from "./lease/node-report.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import type { AgentIncident } from "./rules/incidents.ts";
+import { keepGuard } from "./rules/keep-guard.ts";
 import { RulesLoop, type rulesLoopDefaults } from "./rules/rules-loop.ts";
 import type { Watermark } from "../model/watermark.ts";
 import type { AgentStores } from "./stores.ts";
@@ -73,6 +74,7 @@ export interface Agent {
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
 	const { node, stores, clock, log, metrics, listen } = options;
+	const settings = options.settings ?? defaultNodeSettings;
 	const tell = options.tell ?? (() => {});
 	let lastUpdated: number | undefined;
 	const health = () => ({ lastUpdated, lateMs: loop.lateMs });
@@ -91,7 +93,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 		node,
 		stores,
 		backend: options.backend,
-		settings: options.settings ?? defaultNodeSettings,
+		settings,
 		clock,
 		random: options.random,
 		log,
@@ -110,7 +112,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 			...options.lease,
 			node,
 			stores,
-			rules: "full",
+			rules: settings.mode ?? "full",
 			rulesAt: () => loop.watermark,
 			refused: () => loop.refused,
 			...(options.nodePortFacts && { nodePortFacts: options.nodePortFacts }),
@@ -134,6 +136,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 		frontends: () => loop.program.frontends.size,
 		refused: () => loop.refused.size,
 		withoutLocalEndpoints: () => withoutLocalEndpoints(loop.program),
+	});
+	const stopGuard = keepGuard({
+		backend: options.backend,
+		clock,
+		healthy: () => loop.trouble === undefined && isHealthy(health()),
 	});
 	loop.start();
 	report?.start();
@@ -161,6 +168,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 			];
 		},
 		stop() {
+			stopGuard();
 			loop.stop();
 			report?.stop();
 			checks?.close();
