@@ -8,6 +8,7 @@ import type { Connection } from "./connection.ts";
 import { type Call, createExchange } from "./exchange.ts";
 import {
 	type CallOptions,
+	type IsKnown,
 	type KubeClient,
 	type KubeList,
 	type Patch,
@@ -186,7 +187,7 @@ export function createKubeClient(
 		async watch<T extends KubeObject>(
 			resource: Resource,
 			{ namespace, ...query }: Parameters<KubeClient["watch"]>[1],
-			{ signal, onBytes }: Parameters<KubeClient["watch"]>[2],
+			{ signal, onBytes, isKnown }: Parameters<KubeClient["watch"]>[2],
 		) {
 			const call: Call = {
 				method: "GET",
@@ -217,7 +218,7 @@ export function createKubeClient(
 					}
 				});
 				incoming.once("close", end);
-				return follow<T>(incoming, subject, stop.signal, onBytes);
+				return follow<T>(incoming, subject, stop.signal, onBytes, isKnown);
 			} catch (error) {
 				end();
 				throw error;
@@ -232,6 +233,7 @@ export function createKubeClient(
 		subject: string,
 		signal: AbortSignal,
 		onBytes: (() => void) | undefined,
+		isKnown: IsKnown | undefined,
 	): AsyncGenerator<WatchEvent<T>[], void, undefined> {
 		async function* chunks() {
 			for await (const chunk of incoming) {
@@ -240,7 +242,7 @@ export function createKubeClient(
 			}
 		}
 		try {
-			yield* watchEvents<T>(chunks(), subject);
+			yield* watchEvents<T>(chunks(), subject, isKnown);
 		} catch (error) {
 			if (signal.aborted) return;
 			if (isFairleadError(error)) throw error;

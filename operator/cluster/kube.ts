@@ -48,6 +48,9 @@ export interface WatchOptions {
 	timeoutSeconds?: number;
 }
 
+/** Whether that very version of an object (`namespace/name`, or its name) needs no telling. */
+export type IsKnown = (key: string, resourceVersion: string) => boolean;
+
 export type WatchEvent<T extends KubeObject> =
 	| { type: "ADDED" | "MODIFIED" | "DELETED"; object: T }
 	| {
@@ -148,12 +151,13 @@ export interface KubeClient {
 	/**
 	 * Opens a watch; resolves once the server has answered 200. Iterating yields what arrived together as one array and
 	 * ends when the server closes; it throws when the connection breaks or a line is not JSON. In-stream ERROR events are
-	 * yielded, not thrown. Aborting `signal` ends it at once. `onBytes` is called whenever anything arrives.
+	 * yielded, not thrown. Aborting `signal` ends it at once. `onBytes` is called whenever anything arrives; of a version
+	 * that `isKnown` the caller may be told by a bookmark instead.
 	 */
 	watch<T extends KubeObject>(
 		resource: Resource,
 		watch: WatchOptions,
-		options: { signal: AbortSignal; onBytes?: () => void },
+		options: { signal: AbortSignal; onBytes?: () => void; isKnown?: IsKnown },
 	): Promise<AsyncIterable<WatchEvent<T>[]>>;
 	close(): void;
 }

@@ -249,7 +249,12 @@ export class Reflector<T extends KubeObject> {
 					allowWatchBookmarks: true,
 					timeoutSeconds: Math.round((tuning.watchMs * (1 + random())) / 1000),
 				},
-				{ signal: connection.signal, onBytes: () => dog.heard() },
+				{
+					signal: connection.signal,
+					onBytes: () => dog.heard(),
+					isKnown: (key, version) =>
+						this.#store.get(key)?.metadata.resourceVersion === version,
+				},
 			);
 			opened = true;
 			if (start === undefined) dog.allow(tuning.initialSilenceMs);

@@ -27,6 +27,7 @@ async function decode(
 		for await (const batch of watchEvents<Service>(
 			chunks,
 			"WATCH /api/v1/services",
+			undefined,
 			longest,
 		)) {
 			batches++;
@@ -179,4 +180,63 @@ test("lines below the limit may be many", async () => {
 	const bytes = Buffer.from(lines(events));
 	const every = Array.from({ length: bytes.length / 7 }, (_, n) => n * 7);
 	expect((await decode(pieces(bytes, every), 200)).events).toEqual(events);
+});
+
+describe("what is known already", () => {
+	const metadata = {
+		name: "web",
+		namespace: "shop",
+		uid: "u-1",
+		resourceVersion: "7",
+	};
+	const read = async (event: unknown, known = "shop/web@7") => {
+		const asked: string[] = [];
+		const chunks = pieces(Buffer.from(`${JSON.stringify(event)}\n`), []);
+		const isKnown = (key: string, version: string) => {
+			asked.push(`${key}@${version}`);
+			return asked.at(-1) === known;
+		};
+		const events: Event[] = [];
+		for await (const batch of watchEvents<Service>(chunks, "WATCH", isKnown))
+			events.push(...batch);
+		return { events, asked };
+	};
+	const modified = (of: object) => ({
+		type: "MODIFIED",
+		object: { kind: "Service", apiVersion: "v1", metadata: of, spec: {} },
+	});
+
+	it("comes as a bookmark of its version", async () => {
+		expect(await read(modified(metadata))).toEqual({
+			events: [
+				{ type: "BOOKMARK", object: { metadata: { resourceVersion: "7" } } },
+			],
+			asked: ["shop/web@7"],
+		});
+	});
+
+	it("goes by its name alone when it has no namespace", async () => {
+		const { namespace: _, ...clusterWide } = metadata;
+		expect(await read(modified(clusterWide), "web@7")).toMatchObject({
+			events: [{ type: "BOOKMARK" }],
+		});
+	});
+
+	it.each([
+		["of another version", modified({ ...metadata, resourceVersion: "8" })],
+		["that was added", { ...modified(metadata), type: "ADDED" }],
+		["that was deleted", { ...modified(metadata), type: "DELETED" }],
+		[
+			"whose label says that version",
+			modified({
+				name: "web",
+				namespace: "shop",
+				labels: { uid: "u-1", resourceVersion: "7" },
+				uid: "u-1",
+				resourceVersion: "8",
+			}),
+		],
+	])("does not stand for an object %s", async (_what, event) => {
+		expect((await read(event)).events).toEqual([event]);
+	});
 });
