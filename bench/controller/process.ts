@@ -1,24 +1,36 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { Fairlead } from "../../test/support/fairlead.ts";
 
 /** Clock ticks of /proc/PID/stat; every Linux that Node runs on has 100. */
 const ticksPerSecond = 100;
+
+/** What bin/fairlead.js gives the role, without the launcher's own process in between. */
+const launched = {
+	NODE_OPTIONS: "--max-semi-space-size=4",
+	NODE_COMPILE_CACHE: fileURLToPath(
+		new URL("../../node_modules/.cache/fairlead", import.meta.url),
+	),
+};
 
 /** The controller as users run it, with leader election. */
 export class ControllerProcess {
 	readonly #fairlead: Fairlead;
 
 	constructor(kubeconfigPath: string, args: string[] = []) {
-		this.#fairlead = new Fairlead([
-			"controller",
-			"--kubeconfig",
-			kubeconfigPath,
-			"--metrics-port",
-			"0",
-			"--log-level",
-			"info",
-			...args,
-		]);
+		this.#fairlead = new Fairlead(
+			[
+				"controller",
+				"--kubeconfig",
+				kubeconfigPath,
+				"--metrics-port",
+				"0",
+				"--log-level",
+				"info",
+				...args,
+			],
+			launched,
+		);
 	}
 
 	/** Seconds of CPU since it was started, and megabytes it had at most. */
