@@ -194,10 +194,15 @@ export class NetlinkSocket {
 	/** What was told to the joined groups since the last call. Never waits. */
 	poll(): Notifications {
 		const messages: NetlinkReply[] = [];
-		const lost = this.#drain((message) => {
+		const lost = this.hear((message) => {
 			messages.push(message);
-		}, "read netlink notifications");
+		});
 		return { messages, lost };
+	}
+
+	/** As `poll`, message by message, so that however much was told nothing of it is kept; true: some was lost. */
+	hear(take: (message: NetlinkReply) => void): boolean {
+		return this.#drain(take, "read netlink notifications");
 	}
 
 	close(): void {

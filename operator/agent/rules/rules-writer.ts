@@ -112,7 +112,7 @@ export class RulesWriter {
 
 	/** What somebody else changed; undefined if nobody did. */
 	drift(): string | undefined {
-		return this.#backend.drift();
+		return this.#backend.drift(this.inForce);
 	}
 
 	/** Takes all rules away. */

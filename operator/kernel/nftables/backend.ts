@@ -8,6 +8,7 @@ import type { NetworkNamespace } from "../namespaces.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink.ts";
 import { forgetStaleClients, forgetStaleFlows } from "./leftovers.ts";
 import type { Step } from "./objects.ts";
+import { differenceFrom } from "./read-back.ts";
 import { Table } from "./table.ts";
 import { commit, commitInParts, readGeneration } from "./transaction.ts";
 import { TableWatch } from "./watch.ts";
@@ -71,7 +72,7 @@ export class NftablesBackend implements RulesBackend {
 	}
 
 	apply(change: ProgramChange): void {
-		const drift = this.drift();
+		const drift = this.#watch.heard();
 		if (drift !== undefined)
 			throw new FairleadError(
 				"KernelFailed",
@@ -107,14 +108,34 @@ export class NftablesBackend implements RulesBackend {
 		}
 	}
 
-	drift(): string | undefined {
-		return this.#watch.heard();
+	drift(inForce?: Program): string | undefined {
+		const heard = this.#watch.heard();
+		const { doubt } = this.#watch;
+		if (heard !== undefined || doubt === undefined) return heard;
+		if (!inForce) return doubt;
+		this.#watch.settle();
+		const different = this.#differenceFrom(inForce);
+		if (different !== undefined) this.#watch.note(`${doubt}: ${different}`);
+		return different && `${doubt}: ${different}`;
+	}
+
+	#differenceFrom(inForce: Program): string | undefined {
+		try {
+			for (const table of this.#tables) {
+				const expected = table.expected(inForce);
+				const different = differenceFrom(this.#socket, expected);
+				if (different !== undefined) return different;
+			}
+			return undefined;
+		} catch (error) {
+			return (error as Error).message;
+		}
 	}
 
 	/** Where the tables are not as they were left, `replace` is due, which sets the guard too. */
 	keepAlive(): void {
 		const steps = this.#tables.flatMap((table) => table.renew());
-		if (steps.length === 0 || this.drift() !== undefined) return;
+		if (steps.length === 0 || this.#watch.heard() !== undefined) return;
 		try {
 			commit(this.#socket, steps);
 		} catch (error) {
@@ -165,7 +186,7 @@ export class NftablesBackend implements RulesBackend {
 		try {
 			this.#watch.resume();
 			if (readGeneration(this.#socket).generation !== generation)
-				this.#watch.note("somebody changed nftables right after us");
+				this.#watch.lose("somebody changed nftables right after us");
 		} catch (error) {
 			this.#watch.note("what was changed since cannot be known");
 			throw error;

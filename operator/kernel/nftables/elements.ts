@@ -14,6 +14,7 @@ import {
 	NFT_MSG_GETSETELEM,
 	NFT_MSG_NEWSETELEM,
 	nftMessage,
+	readData,
 	type TableName,
 	tableText,
 	type Verdict,
@@ -79,7 +80,7 @@ export function flushElements(table: TableName, set: string): Step {
 	};
 }
 
-/** The elements of a set or a map of plain data. The kernel reads out every one. */
+/** The elements of a set or a map, without their comments. The kernel reads out every one. */
 export function listElements(
 	socket: NetlinkSocket,
 	table: TableName,
@@ -99,14 +100,22 @@ export function listElements(
 		})
 		.flatMap(({ value }) => {
 			const element = attributeMap(value);
-			const key = plainValue(element.get(NFTA_SET_ELEM_KEY));
-			const data = plainValue(element.get(NFTA_SET_ELEM_DATA));
-			return key ? [{ key, ...(data ? { data } : {}) }] : [];
+			const key = element.get(NFTA_SET_ELEM_KEY);
+			const data = element.get(NFTA_SET_ELEM_DATA);
+			const flags = element.get(NFTA_SET_ELEM_FLAGS)?.readUInt32BE(0) ?? 0;
+			const read = { key: key && readData(key), data: data && readData(data) };
+			return Buffer.isBuffer(read.key)
+				? [
+						{
+							key: read.key,
+							...(read.data === undefined ? {} : { data: read.data }),
+							...(flags & NFT_SET_ELEM_INTERVAL_END
+								? { intervalEnd: true }
+								: {}),
+						},
+					]
+				: [];
 		});
-}
-
-function plainValue(attribute: Buffer | undefined): Buffer | undefined {
-	return attribute && attributeMap(attribute).get(NFTA_DATA_VALUE);
 }
 
 function inChunks(

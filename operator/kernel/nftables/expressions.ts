@@ -1,5 +1,13 @@
 import type { IPFamily } from "../../api/core.ts";
-import { be32, be64, nested, text, u8 } from "../netlink-message.ts";
+import {
+	attributeMap,
+	be32,
+	be64,
+	nested,
+	readText,
+	text,
+	u8,
+} from "../netlink-message.ts";
 import { familyNumbers, type Verdict, valueData, verdictData } from "./wire.ts";
 
 /**
@@ -19,6 +27,11 @@ function expression(name: string, attributes: readonly Buffer[]): Expression {
 		text(NFTA_EXPR_NAME, name),
 		nested(NFTA_EXPR_DATA, attributes),
 	]);
+}
+
+/** What the kernel calls it: `numgen`. */
+export function nameOf(of: Expression): string {
+	return readText(attributeMap(of).get(NFTA_EXPR_NAME) ?? Buffer.alloc(0));
 }
 
 function register(attribute: number, word: number): Buffer {

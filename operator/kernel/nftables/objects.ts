@@ -3,11 +3,12 @@ import {
 	NLM_F_APPEND,
 	NLM_F_CREATE,
 	NLM_F_EXCL,
+	NLMSG_HEADER,
 	type NetlinkMessage,
 	nested,
 	text,
 } from "../netlink-message.ts";
-import type { Expression } from "./expressions.ts";
+import { type Expression, nameOf } from "./expressions.ts";
 import {
 	commentValue,
 	list,
@@ -28,6 +29,8 @@ export interface Step {
 	what: string;
 	/** For messages about elements: which of them the attribute at `offset` bytes into the message is. */
 	elementAt?(offset: number): string | undefined;
+	/** For messages that need what not every kernel has: its name, given the offset of what was refused as not there. */
+	featureAt?(offset: number | undefined): string | undefined;
 }
 
 const NFTA_TABLE_USERDATA = 6;
@@ -105,6 +108,7 @@ export function newChain(
 				: []),
 		]),
 		what: `make chain ${name} of ${tableText(table)}`,
+		featureAt: () => hook && `chains of type ${hook.type}`,
 	};
 }
 
@@ -120,18 +124,35 @@ export function newRule(
 	end: "first" | "last" = "last",
 ): Step {
 	const where = end === "last" ? NLM_F_APPEND : 0;
+	const listed = list(
+		NFTA_RULE_EXPRESSIONS,
+		rule.expressions.map((expression) => [expression]),
+	);
+	const message = nftMessage(table, NFT_MSG_NEWRULE, NLM_F_CREATE | where, [
+		text(NFTA_RULE_TABLE, table.name),
+		text(NFTA_RULE_CHAIN, chain),
+		listed,
+	]);
+	const first = NLMSG_HEADER + message.body.length - listed.length + 4;
 	return {
-		message: nftMessage(table, NFT_MSG_NEWRULE, NLM_F_CREATE | where, [
-			text(NFTA_RULE_TABLE, table.name),
-			text(NFTA_RULE_CHAIN, chain),
-			list(
-				NFTA_RULE_EXPRESSIONS,
-				rule.expressions.map((expression) => [expression]),
-			),
-		]),
+		message,
 		what: `add a rule to chain ${chain} of ${tableText(table)}`,
+		featureAt(offset) {
+			if (offset === undefined) return undefined;
+			let end = first;
+			for (const expression of rule.expressions) {
+				end += 4 + expression.length;
+				if (offset >= end) continue;
+				const name = nameOf(expression);
+				return refersToOthers.has(name) ? undefined : `expression ${name}`;
+			}
+			return undefined;
+		},
 	};
 }
+
+/** Expressions that name a set or a chain, and are refused in the same way where that is missing. */
+const refersToOthers = new Set(["lookup", "immediate", "dynset"]);
 
 /** nft's numbers for what keys and data are, so that a listing can print them, and their bytes. */
 const typeNumbers = {

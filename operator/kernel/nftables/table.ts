@@ -2,6 +2,7 @@ import type { IPFamily } from "../../api/core.ts";
 import type {
 	Frontend,
 	HeldAddress,
+	Program,
 	ProgramChange,
 } from "../../model/rules/program.ts";
 import { addressBytes } from "../address-bytes.ts";
@@ -19,6 +20,7 @@ import {
 	put,
 } from "./frontend-elements.ts";
 import { guarded, guardSets, renewGuard } from "./guard.ts";
+import type { Expected } from "./read-back.ts";
 import { numberWord, prefixMask } from "./keys.ts";
 import {
 	deleteTable,
@@ -27,6 +29,7 @@ import {
 	newSet,
 	newTable,
 	type ChainSpec,
+	type RuleSpec,
 	type Step,
 } from "./objects.ts";
 import { type Settings, settingsElements } from "./settings.ts";
@@ -44,6 +47,8 @@ import {
 import type { TableName } from "./wire.ts";
 
 const everyScope: readonly Scope[] = ["everybody", "inside"];
+/** Sets whose elements come and go by themselves. */
+const changing = new Set(["affinity", ...guardSets().map(({ name }) => name)]);
 
 /**
  * One family's table: what a change of the program is in steps, and the little that must be remembered for that. It
@@ -59,7 +64,8 @@ export class Table {
 	#prefixLengths = new Set<number>();
 	/** How often each endpoint's address is used. */
 	#endpoints = new Map<string, number>();
-	#setIds = 0;
+	/** Chains, rules and sets made since the table was. */
+	#made = 0;
 	/** For how long the rules count without being renewed; undefined: for ever. */
 	readonly #guardMs: number | undefined;
 
@@ -82,10 +88,10 @@ export class Table {
 		this.#learned = new Set();
 		this.#prefixLengths = new Set();
 		this.#endpoints = new Map();
+		this.#made = 0;
 		const isGuarded = this.#guardMs !== undefined;
 		const sets = skeletonSets(this.#family);
-		const chains = skeletonChains(this.#family);
-		const hooked = isGuarded ? guarded(chains) : chains;
+		const chains = this.#skeleton();
 		return [
 			...this.drop(),
 			newTable(
@@ -95,8 +101,8 @@ export class Table {
 			...(isGuarded ? [...guardSets(), ...sets] : sets).map((set) =>
 				this.#newSet(set),
 			),
-			...hooked.map((chain) => newChain(this.name, chain)),
-			...hooked.flatMap((chain) => this.#rules(chain)),
+			...chains.map((chain) => this.#newChain(chain)),
+			...chains.flatMap((chain) => this.#rules(chain)),
 			...this.change({
 				frontends: frontends.map((after) => ({ after })),
 				held: held.map((after) => ({ after })),
@@ -121,17 +127,7 @@ export class Table {
 	/** Steps of a change; what it says about the other family is left out. */
 	change({ frontends, held, settings }: ProgramChange): Step[] {
 		const changes = noChanges();
-		const counted = new Map<string, number>();
-		for (const { before, after } of frontends) {
-			if ((after ?? before)?.family !== this.#family) continue;
-			changeFrontend(changes, before, after);
-			this.#count(counted, before, after);
-		}
-		this.#changeHairpins(changes, counted);
-		const ours = this.#family === "IPv4" ? isIPv4Text : isIPv6Text;
-		for (const { before, after } of held)
-			if (ours((after ?? before)?.address ?? ""))
-				changeHeld(changes, before, after);
+		this.#collect(changes, { frontends, held });
 		return [
 			...this.#needed(changes, frontends),
 			...(settings ? this.#settings(settings) : []),
@@ -144,13 +140,77 @@ export class Table {
 		];
 	}
 
+	/** The elements of a change, but for those that must be there once for all who need them. */
+	#collect(
+		changes: ElementChanges,
+		{ frontends, held }: Pick<ProgramChange, "frontends" | "held">,
+	): void {
+		const counted = new Map<string, number>();
+		for (const { before, after } of frontends) {
+			if ((after ?? before)?.family !== this.#family) continue;
+			changeFrontend(changes, before, after);
+			this.#count(counted, before, after);
+		}
+		this.#changeHairpins(changes, counted);
+		const ours = this.#family === "IPv4" ? isIPv4Text : isIPv6Text;
+		for (const { before, after } of held)
+			if (ours((after ?? before)?.address ?? ""))
+				changeHeld(changes, before, after);
+	}
+
+	/** What reading the table back should find where this program is in force. */
+	expected({ frontends, held, ...settings }: Program): Expected {
+		const fresh = new Table(this.name, this.#guardMs);
+		const changes = noChanges();
+		fresh.#collect(changes, {
+			frontends: [...frontends.values()].map((after) => ({ after })),
+			held: [...held.values()].map((after) => ({ after })),
+		});
+		const elements = changes.added;
+		for (const [set, each] of Object.entries(
+			settingsElements(this.#family, settings),
+		))
+			elements.set(set, each);
+		for (const scope of everyScope)
+			for (const endpoints of this.#balanced[scope])
+				put(elements, scopes[scope].balance, balanceElement(scope, endpoints));
+		return {
+			name: this.name,
+			chains: [
+				...this.#skeleton().map(({ name }) => name),
+				...everyScope.flatMap((scope) =>
+					[...this.#balanced[scope]]
+						.filter((endpoints) => endpoints > 0)
+						.map((endpoints) => scopes[scope].chain(endpoints)),
+				),
+			],
+			made: this.#made,
+			elements,
+			ignored: (set) => changing.has(set),
+		};
+	}
+
+	#skeleton(): ChainSpec[] {
+		const chains = skeletonChains(this.#family);
+		return this.#guardMs === undefined ? chains : guarded(chains);
+	}
+
 	#newSet(spec: Parameters<typeof newSet>[1]): Step {
-		this.#setIds = (this.#setIds + 1) % 0x7fffffff;
-		return newSet(this.name, spec, this.#setIds);
+		return newSet(this.name, spec, ++this.#made);
+	}
+
+	#newChain(spec: ChainSpec): Step {
+		this.#made++;
+		return newChain(this.name, spec);
+	}
+
+	#newRule(chain: string, rule: RuleSpec, end?: "first"): Step {
+		this.#made++;
+		return newRule(this.name, chain, rule, end);
 	}
 
 	#rules(chain: ChainSpec): Step[] {
-		return chain.rules.map((rule) => newRule(this.name, chain.name, rule));
+		return chain.rules.map((rule) => this.#newRule(chain.name, rule));
 	}
 
 	/** Chains, sets and rules that a frontend is the first to need. */
@@ -178,18 +238,11 @@ export class Table {
 		if (!endpoints || made.has(endpoints.length)) return [];
 		if (scope === "everybody" && endpoints.length === 0) return [];
 		made.add(endpoints.length);
-		const key = numberWord(endpoints.length);
-		if (endpoints.length === 0) {
-			// Not on to the endpoints that are for everybody else.
-			put(changes.added, scopes[scope].balance, { key, data: "accept" });
-			return [];
-		}
+		const element = balanceElement(scope, endpoints.length);
+		put(changes.added, scopes[scope].balance, element);
+		if (endpoints.length === 0) return [];
 		const chain = balancingChain(this.#family, scope, endpoints.length);
-		put(changes.added, scopes[scope].balance, {
-			key,
-			data: { goto: chain.name },
-		});
-		return [newChain(this.name, chain), ...this.#rules(chain)];
+		return [this.#newChain(chain), ...this.#rules(chain)];
 	}
 
 	#learn(seconds: number): Step[] {
@@ -197,12 +250,7 @@ export class Table {
 		this.#learned.add(seconds);
 		return [
 			this.#newSet(learningSet(this.#family, seconds)),
-			newRule(
-				this.name,
-				"translated",
-				learningRule(this.#family, seconds),
-				"first",
-			),
+			this.#newRule("translated", learningRule(this.#family, seconds), "first"),
 		];
 	}
 
@@ -211,8 +259,7 @@ export class Table {
 		this.#prefixLengths.add(prefixLength);
 		return [
 			this.#newSet(sourcesSet(this.#family, prefixLength)),
-			newRule(
-				this.name,
+			this.#newRule(
 				"sources",
 				sourcesRule(
 					this.#family,
@@ -267,6 +314,14 @@ export class Table {
 			});
 		}
 	}
+}
+
+/** With no endpoints of one's own: not on to those that are for everybody else. */
+function balanceElement(scope: Scope, endpoints: number): Element {
+	return {
+		key: numberWord(endpoints),
+		data: endpoints === 0 ? "accept" : { goto: scopes[scope].chain(endpoints) },
+	};
 }
 
 /** What leads to endpoints goes before them and comes after them, for where not all fits into one transaction. */

@@ -7,8 +7,8 @@ import {
 	attributeMap,
 } from "../netlink-message.ts";
 import type { NetlinkSocket } from "../netlink.ts";
-import { isFairleadError } from "../../errors.ts";
-import { failure } from "../libc.ts";
+import { FairleadError, isFairleadError } from "../../errors.ts";
+import { errnoName, failure } from "../libc.ts";
 import type { Step } from "./objects.ts";
 import {
 	NFNL_MSG_BATCH_BEGIN,
@@ -20,6 +20,8 @@ import {
 
 const NFNL_BATCH_GENID = 1;
 const NFTA_GEN_ID = 1;
+/** How the kernel says that it, or a module of it, was built without something. */
+const lacking = new Set(["ENOENT", "EOPNOTSUPP"]);
 /** Of Linux; Node has no name for it. */
 const ERESTART = 85;
 
@@ -51,6 +53,15 @@ export function commit(
 	if (refused.errno === ERESTART && generation !== undefined) return false;
 	// Behind the opening message.
 	const step = steps[refused.sequence - first - 1];
+	const feature = lacking.has(errnoName(refused.errno))
+		? step?.featureAt?.(refused.offset)
+		: undefined;
+	if (step && feature !== undefined)
+		throw new FairleadError(
+			"KernelUnsupported",
+			`this kernel's nf_tables has no ${feature}: cannot ${step.what}`,
+			{ reason: errnoName(refused.errno) },
+		);
 	const element =
 		refused.offset === undefined
 			? undefined

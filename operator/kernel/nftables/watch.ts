@@ -1,7 +1,9 @@
+import type { IPFamily } from "../../api/core.ts";
 import type { NetworkNamespace } from "../namespaces.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink.ts";
 import { attributeMap, readText } from "../netlink-message.ts";
 import {
+	familyNumbers,
 	NFNL_SUBSYS_NFTABLES,
 	NFNLGRP_NFTABLES,
 	NFT_MSG_NEWGEN,
@@ -12,17 +14,29 @@ const TABLE_NAME = 1;
 const NFTA_GEN_PROC_PID = 2;
 const NFTA_GEN_PROC_NAME = 3;
 
-/** Hears, through the kernel's notifications, what others do to a table. */
+/**
+ * What may wait to be heard, in bytes. Another proxy that writes everything anew says more than that: reading back what is
+ * ours costs less than hearing all of it.
+ */
+const BUFFER = 1 << 23;
+
+const families: readonly IPFamily[] = ["IPv4", "IPv6"];
+const ours = new Set(families.map((family) => familyNumbers[family]));
+
+/** Hears, through the kernel's notifications, what others do to the tables of a name. */
 export class TableWatch {
 	readonly #events: NetlinkSocket;
 	readonly #table: string;
 	readonly #ourPort: number;
 	#heard: string | undefined;
+	#doubt: string | undefined;
 	#listening = false;
 
 	/** @param ourPort port id of the socket that writes: its changes are ours */
 	constructor(namespace: NetworkNamespace, table: string, ourPort: number) {
-		this.#events = new NetlinkSocket(namespace, NETLINK_NETFILTER);
+		this.#events = new NetlinkSocket(namespace, NETLINK_NETFILTER, {
+			bufferBytes: BUFFER,
+		});
 		this.#table = table;
 		this.#ourPort = ourPort;
 	}
@@ -39,6 +53,22 @@ export class TableWatch {
 		if (!this.#listening) this.#events.join(NFNLGRP_NFTABLES);
 		this.#listening = true;
 		this.#heard = undefined;
+		this.#doubt = undefined;
+	}
+
+	/** Why it is not known whether somebody changed the table; undefined: it is known. */
+	get doubt(): string | undefined {
+		return this.#doubt;
+	}
+
+	/** From now on it is not known. */
+	lose(reason: string): void {
+		this.#doubt ??= reason;
+	}
+
+	/** The table is read back from now on: what is done to it later will be heard. */
+	settle(): void {
+		this.#doubt = undefined;
 	}
 
 	/** Remembers a reason of our own. */
@@ -46,33 +76,37 @@ export class TableWatch {
 		this.#heard ??= reason;
 	}
 
-	/** Who changed the table since `resume`; undefined if nobody did. */
+	/** Who changed the table since `resume`; undefined if nobody is known to have. */
 	heard(): string | undefined {
-		const { messages, lost } = this.#events.poll();
-		if (lost) this.note("more was changed in nftables than could be followed");
 		let changed = false;
-		for (const { type, portId, body } of messages) {
+		const lost = this.#events.hear(({ type, portId, body }) => {
 			if (type >> 8 !== NFNL_SUBSYS_NFTABLES || portId === this.#ourPort)
-				continue;
-			const attributes = attributeMap(body, 4);
+				return;
 			if ((type & 0xff) !== NFT_MSG_NEWGEN) {
-				changed ||=
-					readText(attributes.get(TABLE_NAME) ?? Buffer.alloc(0)) ===
-					this.#table;
-				continue;
+				changed ||= this.#isOurs(body);
+				return;
 			}
 			// The last message of each transaction says who made it.
-			if (changed) {
-				const name = attributes.get(NFTA_GEN_PROC_NAME);
-				const pid = attributes.get(NFTA_GEN_PROC_PID)?.readUInt32BE(0);
-				this.note(
-					`${name ? readText(name) : "somebody"} (pid ${pid}) changed table ${this.#table}`,
-				);
-			}
+			if (changed) this.note(this.#whoChanged(body));
 			changed = false;
-		}
+		});
+		if (lost) this.lose("more was changed in nftables than could be followed");
 		if (changed) this.note(`somebody changed table ${this.#table}`);
 		return this.#heard;
+	}
+
+	#isOurs(body: Buffer): boolean {
+		// Others may have tables of our name in families that are not ours.
+		if (!ours.has(body[0] as number)) return false;
+		const name = attributeMap(body, 4).get(TABLE_NAME);
+		return name !== undefined && readText(name) === this.#table;
+	}
+
+	#whoChanged(body: Buffer): string {
+		const attributes = attributeMap(body, 4);
+		const name = attributes.get(NFTA_GEN_PROC_NAME);
+		const pid = attributes.get(NFTA_GEN_PROC_PID)?.readUInt32BE(0);
+		return `${name ? readText(name) : "somebody"} (pid ${pid}) changed table ${this.#table}`;
 	}
 
 	close(): void {

@@ -1,9 +1,11 @@
 import {
+	attributeMap,
 	be32,
 	bytes,
 	type NetlinkMessage,
 	nested,
 	netlinkMessage,
+	readText,
 	text,
 } from "../netlink-message.ts";
 import type { IPFamily } from "../../api/core.ts";
@@ -17,10 +19,14 @@ export const NFNL_MSG_BATCH_END = 0x11;
 export const NFNLGRP_NFTABLES = 7;
 
 export const NFT_MSG_NEWTABLE = 0;
+export const NFT_MSG_GETTABLE = 1;
 export const NFT_MSG_DELTABLE = 2;
 export const NFT_MSG_NEWCHAIN = 3;
+export const NFT_MSG_GETCHAIN = 4;
 export const NFT_MSG_NEWRULE = 6;
+export const NFT_MSG_GETRULE = 7;
 export const NFT_MSG_NEWSET = 9;
+export const NFT_MSG_GETSET = 10;
 export const NFT_MSG_NEWSETELEM = 12;
 export const NFT_MSG_GETSETELEM = 13;
 export const NFT_MSG_DELSETELEM = 14;
@@ -85,6 +91,7 @@ export type Verdict =
 
 /** NF_DROP, NF_ACCEPT, NFT_RETURN. */
 const verdictCodes = { drop: 0, accept: 1, return: -5 } as const;
+const plainVerdicts = ["accept", "drop", "return"] as const;
 const NFT_JUMP = -3;
 const NFT_GOTO = -4;
 
@@ -95,6 +102,19 @@ export function valueData(type: number, value: Uint8Array): Buffer {
 
 export function verdictData(type: number, verdict: Verdict): Buffer {
 	return nested(type, [nested(NFTA_DATA_VERDICT, verdictAttributes(verdict))]);
+}
+
+/** What the kernel says of data: a value, or a verdict. */
+export function readData(attribute: Buffer): Buffer | Verdict | undefined {
+	const data = attributeMap(attribute);
+	const verdict = data.get(NFTA_DATA_VERDICT);
+	if (!verdict) return data.get(NFTA_DATA_VALUE);
+	const parts = attributeMap(verdict);
+	const code = parts.get(NFTA_VERDICT_CODE)?.readInt32BE(0);
+	const chain = readText(parts.get(NFTA_VERDICT_CHAIN) ?? Buffer.alloc(0));
+	if (code === NFT_GOTO) return { goto: chain };
+	if (code === NFT_JUMP) return { jump: chain };
+	return plainVerdicts.find((each) => verdictCodes[each] === code);
 }
 
 function verdictAttributes(verdict: Verdict): Buffer[] {

@@ -102,8 +102,11 @@ export interface RulesBackend {
 	replace(program: Program): void;
 	/** One transaction. Throws KernelFailed when what is there is not what was left there: `replace` is due. */
 	apply(change: ProgramChange): void;
-	/** What somebody else changed since our last write; undefined if nobody did. Cheap: no listing. */
-	drift(): string | undefined;
+	/**
+	 * What somebody else changed since our last write; undefined if nobody did. Cheap; only where what others did could not be
+	 * followed the rules are read back and compared with `inForce`, what is there if nobody did: without it that counts as a change.
+	 */
+	drift(inForce?: Program): string | undefined;
 	/**
 	 * For rules that count only while whoever writes them is alive, because another proxy's lie beneath them: says that he is.
 	 * Cheap; absent where rules always count.
