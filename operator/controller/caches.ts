@@ -145,15 +145,17 @@ export class Caches {
 	}
 
 	/**
-	 * Reads anew who holds which address. A watch that has died without a word looks like one of a quiet cluster: who takes
-	 * over must not believe it, or it gives away what the leader before it recorded.
+	 * Reads anew all that decides who gets what. A watch that has died without a word looks like one of a quiet cluster: who
+	 * takes over must not believe it, or it gives away what the leader before it recorded, or what was reserved since.
 	 */
 	async refresh(): Promise<void> {
-		const { services, addressPools } = resources;
+		const { endpointSlices, leases } = resources;
+		// Many, and they give nobody anything: their watchdogs may find out.
+		const late = [endpointSlices.plural, leases.plural];
 		await Promise.all(
-			[services, addressPools].map(({ plural }) =>
-				(this.#reflectors.get(plural) as Reflector<KubeObject>).refresh(),
-			),
+			[...this.#reflectors]
+				.filter(([plural]) => !late.includes(plural))
+				.map(([, reflector]) => reflector.refresh()),
 		);
 	}
 
