@@ -9,6 +9,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { jest } from "@jest/globals";
+import { validate } from "node-cron";
 import { parse, stringify } from "yaml";
 import type { Lease, Service } from "../../operator/api/core.ts";
 import { chart, ChartPods, helm } from "../support/chart.ts";
@@ -125,6 +126,61 @@ describe("values that make no sense are refused by helm install, in words", () =
 			/serviceAccount\.name must be given where serviceAccount\.create is false/,
 		],
 		[
+			"a schedule that is none",
+			{ controller: { auditSchedule: "every hour" } },
+			/controller\.auditSchedule "every hour" is no cron expression: write minute, hour, day, month and weekday/,
+		],
+		[
+			"a name that no object can have",
+			{ nameOverride: "My Balancers" },
+			/at '\/nameOverride': 'My Balancers' does not match pattern/,
+		],
+		[
+			"a flag the controller does not have",
+			{ controller: { extraArgs: ["--loglevel=debug"] } },
+			/at '\/controller\/extraArgs\/0': '--loglevel=debug' does not match pattern '.*\|log-level\)/,
+		],
+		[
+			"memory nobody can measure",
+			{ resources: { limits: { memory: "lots" } } },
+			/at '\/resources\/limits\/memory'/,
+		],
+		[
+			"an effect that taints do not have",
+			{ tolerations: [{ operator: "Exists", effect: "NoScheduling" }] },
+			/at '\/tolerations\/0\/effect': value must be one of 'NoSchedule'/,
+		],
+		[
+			"a label that is none",
+			{ podLabels: { team: "a b" } },
+			/at '\/podLabels\/team': 'a b' does not match pattern/,
+		],
+		[
+			"a provider nobody has",
+			{ balancerClasses: { lab: { provider: "Cloud" } } },
+			/at '\/balancerClasses\/lab\/provider': value must be one of 'HetznerCloud', 'Layer2', 'Static'/,
+		],
+		[
+			"a field that pools do not have",
+			{ addressPools: { lab: { addresses: ["192.0.2.0/24"], clases: ["x"] } } },
+			/at '\/addressPools\/lab': additional properties 'clases' not allowed/,
+		],
+		[
+			"rules that agents do not know",
+			{ agent: { enabled: true, rules: "some" } },
+			/at '\/agent\/rules': value must be one of 'full'/,
+		],
+		[
+			"agents in kube-proxy's place that nobody tells where the API server is",
+			{ agent: { enabled: true, rules: "full" } },
+			/agent\.apiServer\.host must be given where agent\.rules is full: name the address/,
+		],
+		[
+			"no ServiceAccount for agents, neither made nor named",
+			{ agent: { enabled: true, serviceAccount: { create: false } } },
+			/agent\.serviceAccount\.name must be given where agent\.serviceAccount\.create is false/,
+		],
+		[
 			"a class without provider",
 			{ balancerClasses: { lab: { default: true } } },
 			/at '\/balancerClasses\/lab': missing property 'provider'/,
@@ -146,6 +202,37 @@ describe("values that make no sense are refused by helm install, in words", () =
 		// A release that failed half-way is there, and in the way of the next.
 		await helm(cluster, ["uninstall", "wrong", "-n", "default"]);
 	});
+});
+
+describe("a schedule for audits", () => {
+	it.each([
+		"*/10 * * * *",
+		"0 4 * * sun",
+		"0 0 1 jan-jun,dec 1-5/2",
+		"30 */5 * * * *",
+		"@hourly",
+		"60 * * * *",
+		"* 24 * * *",
+		"* * 0 * *",
+		"* * * 13 *",
+		"* * * * 8",
+		"* * * *",
+		"* * * * * * *",
+		"*/0 * * * *",
+		"7/3 * * * *",
+		"@sometimes",
+		"",
+	])(
+		"is taken by the chart if the controller takes it: %j",
+		async (schedule) => {
+			const { code } = await helm(
+				cluster,
+				["template", "any", chart, "--values", "-"],
+				JSON.stringify({ controller: { auditSchedule: schedule } }),
+			);
+			expect(code === 0).toBe(validate(schedule));
+		},
+	);
 });
 
 describe("what the chart makes of its sample values", () => {

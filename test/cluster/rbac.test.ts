@@ -1,4 +1,7 @@
+import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { jest } from "@jest/globals";
@@ -13,8 +16,20 @@ import {
 	resources,
 } from "../../operator/cluster/kube.ts";
 import { loadConnection } from "../../operator/cluster/kubeconfig.ts";
+import {
+	createNetworkNamespace,
+	type NetworkNamespace,
+} from "../../operator/kernel/namespaces.ts";
+import { setLink } from "../../operator/kernel/links.ts";
+import { carryOutIn } from "../../operator/kernel/rtnetlink.ts";
+import { listenIn } from "../../operator/kernel/sockets.ts";
+import {
+	type ApiInNamespace,
+	apiInNamespace,
+} from "../support/api-in-namespace.ts";
 import { chart, ChartPods, helm } from "../support/chart.ts";
 import { eventually } from "../support/eventually.ts";
+import type { Fairlead } from "../support/fairlead.ts";
 import { quietLog } from "../support/quiet-log.ts";
 import {
 	auditPolicyFor,
@@ -29,7 +44,17 @@ import { World } from "../support/world.ts";
 jest.setTimeout(180_000);
 
 const namespace = "fairlead-system";
-const user = `system:serviceaccount:${namespace}:fairlead`;
+const account = (name: string) => `system:serviceaccount:${namespace}:${name}`;
+const user = account("fairlead");
+/** Of the agents that carry Services, and of those that leave the rules alone. */
+const agents = { full: "fairlead-agent", off: "idle-agent" };
+
+const values = {
+	controller: { auditSchedule: "* * * * * *" },
+	tokenSecrets: [{ namespace: "kube-system", names: ["cloud-token"] }],
+	balancerClasses: { lab: { provider: "Static" } },
+	addressPools: { lab: { addresses: ["192.0.2.0/24"], classes: ["lab"] } },
+};
 
 let folder: string;
 let world: World;
@@ -37,7 +62,9 @@ let pods: ChartPods;
 let admin: KubeClient;
 
 const auditLog = () => join(folder, "audit.log");
-const uses = () => usesIn(auditLog());
+const usesOf = async (who: string) =>
+	(await usesIn(auditLog())).filter((use) => use.user === who);
+const uses = () => usesOf(user);
 const kubectl = (...args: string[]) => world.kubectl(...args);
 const used = async (verb: string, resource: string): Promise<Use[]> =>
 	(await uses()).filter(
@@ -46,7 +73,10 @@ const used = async (verb: string, resource: string): Promise<Use[]> =>
 
 beforeAll(async () => {
 	folder = await mkdtemp(join(tmpdir(), "fairlead-audit-"));
-	await writeFile(join(folder, "policy.json"), auditPolicyFor(user));
+	await writeFile(
+		join(folder, "policy.json"),
+		auditPolicyFor([user, ...Object.values(agents).map(account)]),
+	);
 	world = await World.start({
 		apiServerArgs: [
 			`--audit-policy-file=${join(folder, "policy.json")}`,
@@ -70,12 +100,7 @@ beforeAll(async () => {
 			...["install", "fairlead", chart, "-n", namespace],
 			...["--create-namespace", "--values", "-"],
 		],
-		JSON.stringify({
-			controller: { auditSchedule: "* * * * * *" },
-			tokenSecrets: [{ namespace: "kube-system", names: ["cloud-token"] }],
-			balancerClasses: { lab: { provider: "Static" } },
-			addressPools: { lab: { addresses: ["192.0.2.0/24"], classes: ["lab"] } },
-		}),
+		JSON.stringify(values),
 	);
 	expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
 	await kubectl("create", "namespace", "team");
@@ -349,6 +374,18 @@ const life: [string, () => Promise<unknown>][] = [
 	],
 ];
 
+/** What the chart's roles for one of its parts allow. */
+async function granted(component: "controller" | "agent") {
+	const { items } = JSON.parse(
+		await kubectl(
+			...["get", "clusterrole,role", "--all-namespaces", "-o", "json"],
+			"-l",
+			`app.kubernetes.io/instance=fairlead,app.kubernetes.io/component=${component}`,
+		),
+	) as { items: Parameters<typeof grantsOf>[0] };
+	return grantsOf(items);
+}
+
 describe("the controller under the chart's service account", () => {
 	let broken = false;
 	it.each(life)("%s", async (_what, act) => {
@@ -363,13 +400,7 @@ describe("the controller under the chart's service account", () => {
 
 	it("was granted everything it asked for, and nothing else", async () => {
 		await pods.stop();
-		const { items } = JSON.parse(
-			await kubectl(
-				...["get", "clusterrole,role", "--all-namespaces", "-o", "json"],
-				...["-l", "app.kubernetes.io/instance=fairlead"],
-			),
-		) as { items: Parameters<typeof grantsOf>[0] };
-		const grants = grantsOf(items);
+		const grants = await granted("controller");
 		const seen = await uses();
 		expect({
 			lacking: lackOf(grants, seen),
@@ -382,5 +413,131 @@ describe("the controller under the chart's service account", () => {
 			),
 		).toEqual([]);
 		expect(seen.length).toBeGreaterThan(100);
+	});
+});
+
+describe("an agent under the chart's service account, with the capabilities of its container", () => {
+	/** Ports of the node that somebody else has, by the namespace of the Service whose health check is to be served there. */
+	const squatted = { default: [30_071, 30_072], team: [30_073, 30_074] };
+	let network: NetworkNamespace;
+	let api: ApiInNamespace;
+	const closers: (() => unknown)[] = [];
+
+	beforeAll(async () => {
+		network = createNetworkNamespace();
+		carryOutIn(network, [setLink(1, { up: true })]);
+		api = await apiInNamespace(network, world.cluster.server);
+		await world.apply("-", {
+			apiVersion: "v1",
+			kind: "Node",
+			metadata: { name: "here" },
+			spec: { podCIDRs: ["10.244.7.0/24"] },
+		});
+	});
+	afterAll(async () => {
+		for (const close of closers) await close();
+		await api?.close();
+		network?.close();
+	});
+
+	const begin = async (rules: keyof typeof agents): Promise<Fairlead> => {
+		const { hostname, port } = new URL(world.cluster.server);
+		const { code, stderr } = await helm(
+			world.cluster,
+			["upgrade", "fairlead", chart, "-n", namespace, "--values", "-"],
+			JSON.stringify({
+				...values,
+				agent: {
+					...{ enabled: true, rules },
+					apiServer: { host: hostname, port: Number(port) },
+					serviceAccount: { name: agents[rules] },
+				},
+			}),
+		);
+		expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+		return pods.start(namespace, "fairlead-agent", "127.0.0.1", {
+			node: "here",
+			network,
+		});
+	};
+	const occupy = async (port: number) => {
+		const squatter = createServer();
+		squatter.listen({ fd: listenIn(network, "0.0.0.0", port) });
+		await once(squatter, "listening");
+		closers.push(() => squatter.close());
+	};
+	/** Service `checked` asks for a health check at a port, or for none; resolves when the API server has it so. */
+	const ask = async (where: string, port: number | undefined) => {
+		await world.service(
+			"checked",
+			port === undefined
+				? { externalTrafficPolicy: "Cluster" }
+				: { externalTrafficPolicy: "Local", healthCheckNodePort: port },
+			where,
+		);
+		const { spec } = await world.get("checked", where);
+		expect(spec.healthCheckNodePort).toBe(port);
+	};
+	const usedBy = async (rules: keyof typeof agents, verb: string, of: string) =>
+		(await usesOf(account(agents[rules]))).filter(
+			(use) => use.verb === verb && use.resource === of,
+		);
+	const balance = async (rules: keyof typeof agents) => {
+		const grants = await granted("agent");
+		const seen = await usesOf(account(agents[rules]));
+		expect({
+			lacking: lackOf(grants, seen),
+			tooMuch: excessOf(grants, seen),
+		}).toEqual({ lacking: [], tooMuch: [] });
+		expect(seen.length).toBeGreaterThan(5);
+	};
+	/** The Lease is made, and then kept. */
+	const reports = (rules: keyof typeof agents) =>
+		eventually(
+			() => usedBy(rules, "patch", "coordination.k8s.io/leases"),
+			(found) => expect(found).not.toEqual([]),
+			40_000,
+		);
+
+	it("carries Services, says twice what somebody did to its rules and of a Service what it cannot serve, and needs every grant for it", async () => {
+		const agent = await begin("full");
+		await agent.logged(({ msg }) => msg === "the rules reflect the cluster");
+		const events = (verb: string, where: string) =>
+			eventually(
+				() => usedBy("full", verb, "events.k8s.io/events"),
+				(found) => expect(found.map((use) => use.namespace)).toContain(where),
+			);
+		network.run(() => execFileSync("nft", ["flush", "ruleset"]));
+		await events("create", "default");
+		for (const [where, ports] of Object.entries(squatted)) {
+			for (const port of ports) await occupy(port);
+			const [one, other] = ports;
+			// The same thing is told anew only when another was told in between.
+			for (const port of [one, other, one]) {
+				await ask(where, port);
+				await eventually(
+					async () =>
+						agent.log.filter(({ msg }) => msg.startsWith("a healthCheckNode")),
+					(said) =>
+						expect(said.at(-1)?.["err"]).toMatchObject({
+							message: expect.stringContaining(String(port)),
+						}),
+				);
+				await ask(where, undefined);
+			}
+			await events("create", where);
+			await events("patch", where);
+		}
+		await reports("full");
+		expect(await agent.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+		await balance("full");
+	});
+
+	it("that leaves the rules alone needs less, and is granted less", async () => {
+		await kubectl("-n", namespace, "delete", "lease", "fairlead-agent-here");
+		const agent = await begin("off");
+		await reports("off");
+		expect(await agent.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+		await balance("off");
 	});
 });

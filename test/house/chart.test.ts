@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { parse } from "yaml";
+import { agentFlags, controllerFlags } from "../../cli/config.ts";
+import type { Flags } from "../../cli/flags.ts";
 
 const root = new URL("../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
@@ -8,6 +10,7 @@ interface Schema {
 	description?: string;
 	type?: string;
 	enum?: unknown[];
+	pattern?: string;
 	properties?: Record<string, Schema>;
 	additionalProperties?: unknown;
 	items?: Schema;
@@ -60,6 +63,63 @@ describe("helm/fairlead", () => {
 		(at, { description, properties, additionalProperties }) => {
 			if (!at.endsWith("[]")) expect(description).toMatch(/\w.*\.$/);
 			if (properties) expect(additionalProperties).toBe(false);
+		},
+	);
+
+	it.each<[string, Flags]>([
+		["controller", controllerFlags],
+		["agent", agentFlags],
+	])(
+		"takes for %s.extraArgs the flags the command has, and no others",
+		(part, flags) => {
+			const pattern = new RegExp(
+				schema.properties?.[part]?.properties?.["extraArgs"]?.items?.pattern ??
+					"",
+			);
+			const [, named = ""] = /\(no-\)\?\(([^)]*)\)/.exec(pattern.source) ?? [];
+			expect(named.split("|").sort()).toEqual(Object.keys(flags).sort());
+			expect("--log-level=debug").toMatch(pattern);
+			expect("--log-levels=debug").not.toMatch(pattern);
+		},
+	);
+
+	it("offers no way to carry rules that the agent does not take", () => {
+		const offered = schema.properties?.["agent"]?.properties?.["rules"]?.enum;
+		const takes = (mode: unknown) =>
+			agentFlags.rules.schema.safeParse(mode).success;
+		expect(offered).toEqual(
+			["full", "balancers", "audit", "off"].filter(takes),
+		);
+	});
+
+	it.each([
+		["balancerClasses", "balancerclass"],
+		["addressPools", "addresspool"],
+	])(
+		"knows for each of %s the fields its kind has, and no others",
+		(value, kind) => {
+			const crd = parse(read(`crds/${kind}.yaml`)) as {
+				spec: {
+					versions: {
+						schema: { openAPIV3Schema: { properties: { spec: Schema } } };
+					}[];
+				};
+			};
+			const [version] = crd.spec.versions;
+			const fields = (at: string, one: Schema | undefined): string[] =>
+				Object.entries(one?.properties ?? {}).flatMap(([name, each]) => [
+					`${at}${name}`,
+					...fields(`${at}${name}.`, each),
+					...fields(`${at}${name}[].`, each.items),
+				]);
+			expect(
+				fields(
+					"",
+					schema.properties?.[value]?.additionalProperties as Schema,
+				).sort(),
+			).toEqual(
+				fields("", version?.schema.openAPIV3Schema.properties.spec).sort(),
+			);
 		},
 	);
 

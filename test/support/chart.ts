@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Pod } from "../../operator/api/core.ts";
+import type { NetworkNamespace } from "../../operator/kernel/namespaces.ts";
 import { containerEnv } from "../../sandbox/kubelet/container-env.ts";
 import { expand } from "../../sandbox/kubelet/expand.ts";
 import type { Cluster, KubectlResult } from "./cluster.ts";
@@ -43,8 +44,15 @@ export function helm(
 	});
 }
 
+interface Where {
+	/** The pods of a DaemonSet instead of a Deployment's: this node's. */
+	node: string;
+	/** The node's; reaches the API server at the address it has outside. */
+	network: NetworkNamespace;
+}
+
 /**
- * What the pods of a Deployment would run, as processes of this machine: its own args and env by the kubelet's rules, and its
+ * What the pods of a Deployment or DaemonSet would run, as processes of this machine: its own args and env by the kubelet's rules, and its
  * ServiceAccount's token where a pod finds it, in a mount namespace of the process. No kubeconfig is near.
  */
 export class ChartPods {
@@ -61,12 +69,14 @@ export class ChartPods {
 		namespace: string,
 		name: string,
 		podIP: string,
+		where?: Where,
 	): Promise<Fairlead> {
 		const { server, ca } = this.#cluster;
-		const deployment = JSON.parse(
-			await this.#kubectl("-n", namespace, "get", "deploy", name, "-o", "json"),
+		const kind = where ? "daemonset" : "deployment";
+		const workload = JSON.parse(
+			await this.#kubectl("-n", namespace, "get", kind, name, "-o", "json"),
 		) as { spec: { template: { spec: Pod["spec"] } } };
-		const { template } = deployment.spec;
+		const { template } = workload.spec;
 		const account = template.spec.serviceAccountName ?? "default";
 		const token = await this.#kubectl(
 			"-n",
@@ -84,12 +94,12 @@ export class ChartPods {
 		await writeFile(join(mounted, "namespace"), namespace);
 
 		const [container] = template.spec.containers;
-		if (!container) throw new Error(`Deployment ${name} has no container`);
+		if (!container) throw new Error(`${kind} ${name} has no container`);
 		const { hostname, port } = new URL(server);
 		const env = containerEnv(container, {
 			pod: {
 				metadata: { namespace, name: `${name}-0` },
-				spec: template.spec,
+				spec: { ...template.spec, ...(where ? { nodeName: where.node } : {}) },
 			} as Pod,
 			podIP,
 			hostIP: podIP,
@@ -104,24 +114,27 @@ export class ChartPods {
 		const args = (container.args ?? []).map((arg) =>
 			expand(arg, (variable) => env[variable]),
 		);
-		const pod = new Fairlead(
-			args,
-			{
-				...env,
-				KUBERNETES_SERVICE_HOST: hostname,
-				KUBERNETES_SERVICE_PORT: port,
-			},
-			[
-				"unshare",
-				...(process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"]),
-				"--mount",
-				"sh",
-				"-c",
-				// /var/run is a link to it.
-				'mount --bind "$0" /run && exec "$@"',
-				folder,
-			],
-		);
+		const begin = () =>
+			new Fairlead(
+				args,
+				{
+					KUBERNETES_SERVICE_HOST: hostname,
+					KUBERNETES_SERVICE_PORT: port,
+					...env,
+				},
+				[
+					"unshare",
+					...(process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"]),
+					"--mount",
+					"sh",
+					"-c",
+					// /var/run is a link to it.
+					'mount --bind "$0" /run && exec "$@"',
+					folder,
+					...(where ? withCapabilities(container) : []),
+				],
+			);
+		const pod = where ? where.network.run(begin) : begin();
 		this.#running.push(pod);
 		return pod;
 	}
@@ -140,4 +153,19 @@ export class ChartPods {
 		if (code !== 0) throw new Error(`kubectl ${args.join(" ")}: ${stderr}`);
 		return stdout;
 	}
+}
+
+/** A command that runs the command it is given with the capabilities of a container that root runs in, and no others. */
+function withCapabilities(container: object): string[] {
+	const { securityContext: { capabilities: { add = [] } = {} } = {} } =
+		container as {
+			securityContext?: { capabilities?: { add?: string[] } };
+		};
+	const kept = add.map((name) => `+${name.toLowerCase()}`);
+	return [
+		"setpriv",
+		"--no-new-privs",
+		...["--bounding-set", ["-all", ...kept].join(",")],
+		...["--inh-caps", "-all"],
+	];
 }

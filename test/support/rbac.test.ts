@@ -7,6 +7,7 @@ const use = (verb: string, resource: string, more: Partial<Use> = {}): Use => ({
 	name: undefined,
 	code: 200,
 	uri: "/",
+	user: "u",
 	...more,
 });
 const role = (rule: object, namespace?: string) => ({

@@ -11,6 +11,7 @@ export interface Use {
 	code: number;
 	/** Of what is no resource, such as /version. */
 	uri: string;
+	user: string;
 }
 
 /** One verb on one resource that a role grants. */
@@ -28,6 +29,7 @@ interface AuditEvent {
 	stage: string;
 	verb: string;
 	requestURI: string;
+	user: { username: string };
 	objectRef?: {
 		apiGroup?: string;
 		resource: string;
@@ -49,13 +51,13 @@ interface RoleObject {
 	}[];
 }
 
-/** Policy that logs what one user asks for, without bodies. */
-export function auditPolicyFor(user: string): string {
+/** Policy that logs what these users ask for, without bodies. */
+export function auditPolicyFor(users: readonly string[]): string {
 	return JSON.stringify({
 		apiVersion: "audit.k8s.io/v1",
 		kind: "Policy",
 		omitStages: ["RequestReceived"],
-		rules: [{ level: "Metadata", users: [user] }, { level: "None" }],
+		rules: [{ level: "Metadata", users }, { level: "None" }],
 	});
 }
 
@@ -76,6 +78,7 @@ export async function usesIn(auditLog: string): Promise<Use[]> {
 			name: ref?.name,
 			code: event.responseStatus?.code ?? 0,
 			uri: event.requestURI,
+			user: event.user.username,
 		};
 	});
 }
