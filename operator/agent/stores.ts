@@ -45,11 +45,8 @@ export interface AgentStoresOptions {
 	log: Log;
 }
 
-/**
- * What nobody makes rules for never leaves the server (k8s.io/kubernetes, cmd/kube-proxy/app). That label
- * service-proxy-name is absent or ours no selector can say: the compiler looks at it.
- */
-const ours = "!service.kubernetes.io/headless";
+/** Slices of headless Services never leave the server (k8s.io/kubernetes, cmd/kube-proxy/app). */
+const notHeadless = "!service.kubernetes.io/headless";
 
 /** Starts one watch per kind for the agent of one node. */
 export function startAgentStores(
@@ -94,11 +91,9 @@ export function startAgentStores(
 		optional,
 	});
 	const stores = {
-		services: cache<Service>(resources.services, trimService, {
-			labelSelector: ours,
-		}).store,
+		services: cache<Service>(resources.services, trimService, {}).store,
 		endpointSlices: cache<EndpointSlice>(resources.endpointSlices, trimSlice, {
-			labelSelector: ours,
+			labelSelector: notHeadless,
 		}).store,
 		nodes: cache<Node>(resources.nodes, trimNode, {
 			fieldSelector: `metadata.name=${node}`,

@@ -265,8 +265,20 @@ describeTables({
 		services: [
 			serviceOf({}, { labels: { "service.kubernetes.io/headless": "" } }),
 		],
-		slices: [sliceOf(two)],
-		rows: [["is left alone", "pod -> 10.96.0.10 TCP 80", "not ours"]],
+		slices: [
+			sliceOf(two),
+			sliceOf(["10.244.1.9@node-1"], {
+				name: "headless",
+				labels: { "service.kubernetes.io/headless": "" },
+			}),
+		],
+		rows: [
+			[
+				"is carried, but for slices with that label",
+				"pod -> 10.96.0.10 TCP 80",
+				"to 10.244.1.2:8080, 10.244.2.2:8080",
+			],
+		],
 	},
 	"a Service without ClusterIP yet": {
 		services: [serviceOf({ clusterIPs: [], externalIPs: ["198.51.100.5"] })],

@@ -138,7 +138,13 @@ describeTables({
 				labels: { "service.kubernetes.io/service-proxy-name": "other" },
 			}),
 		],
-		rows: [["gives nothing", clusterIP, "rejected"]],
+		rows: [
+			[
+				"counts, for the Service's own label decides",
+				clusterIP,
+				"to 10.244.1.2:8080",
+			],
+		],
 	},
 	"a slice whose port has another name": {
 		slices: [

@@ -29,22 +29,20 @@ export function endpointsKey(
 	return `${family}|${protocol}|${portName}`;
 }
 
-/**
- * Labels on Services, which their EndpointSlices have too, that make kube-proxy leave them alone (k8s.io/kubernetes,
- * cmd/kube-proxy): the first names the proxy that carries the Service instead.
- */
+/** Label of Services that names the proxy that carries them instead of kube-proxy (k8s.io/kubernetes, cmd/kube-proxy). */
 export const proxyNameLabel = "service.kubernetes.io/service-proxy-name";
-export const headlessLabel = "service.kubernetes.io/headless";
+/**
+ * Label of the EndpointSlices of headless Services, which no proxy reads (k8s.io/kubernetes, cmd/kube-proxy). On a Service
+ * it means nothing.
+ */
+const headlessLabel = "service.kubernetes.io/headless";
 
 /** Our name as such a proxy. */
 export const proxyName = "fairlead.dev";
 
 export function isForeign(labels: Record<string, string> | undefined): boolean {
-	if (labels === undefined) return false;
-	const { [proxyNameLabel]: proxy } = labels;
-	return (
-		(proxy !== undefined && proxy !== proxyName) || headlessLabel in labels
-	);
+	const proxy = labels?.[proxyNameLabel];
+	return proxy !== undefined && proxy !== proxyName;
 }
 
 /** By its label a Service is ours as a whole, and kube-proxy knows nothing of it. */
@@ -66,8 +64,8 @@ export function serviceEndpoints(
 ): ServiceEndpoints {
 	const found = new Map<string, ServiceEndpoint[]>();
 	for (const slice of slices) {
-		if (slice.addressType === "FQDN" || isForeign(slice.metadata.labels))
-			continue;
+		const { labels = {} } = slice.metadata;
+		if (slice.addressType === "FQDN" || headlessLabel in labels) continue;
 		const endpoints = endpointsOf(slice, nodeName);
 		for (const { name = "", protocol = "TCP", port } of slice.ports ?? []) {
 			if (!port) continue;
