@@ -15,6 +15,7 @@ import {
 import { statusFloor } from "./controller/floor.ts";
 import { IngressWatch } from "./controller/ingress-watch.ts";
 import { ControllerProcess } from "./controller/process.ts";
+import { quantile } from "./figures.ts";
 import type { BenchOptions, BenchResult } from "./main.ts";
 
 const ours = `fairlead.dev/${className}`;
@@ -149,11 +150,6 @@ async function coldStart(
 		await watch.stop();
 		await world.close();
 	}
-}
-
-function quantile(values: number[], share: number): number {
-	const sorted = [...values].sort((a, b) => a - b);
-	return sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
 }
 
 /** Of every object the controller could write; a write shows as a new one. Leases apart. */

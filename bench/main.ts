@@ -13,34 +13,52 @@ export interface BenchResult {
 export interface BenchOptions {
 	/** Fewer rounds: to see that it runs, not to quote it. */
 	quick: boolean;
+	/** Only these of its parts; empty: all. */
+	parts: readonly string[];
 	/** Says how far it is, on standard error. */
 	progress: (line: string) => void;
 }
 
-const benches: Record<
-	string,
-	() => Promise<{ bench: (options: BenchOptions) => Promise<BenchResult> }>
-> = {
+interface Bench {
+	bench: (options: BenchOptions) => Promise<BenchResult>;
+	/** What `--part` may name; absent: it is measured as a whole. */
+	parts?: readonly string[];
+}
+
+const benches: Record<string, () => Promise<Bench>> = {
 	controller: () => import("./controller.ts"),
 	dns: () => import("./dns.ts"),
+	rules: () => import("./rules.ts"),
 	sandbox: () => import("./sandbox.ts"),
 };
 
 const { values, positionals } = parseArgs({
 	allowPositionals: true,
-	options: { json: { type: "boolean" }, quick: { type: "boolean" } },
+	options: {
+		json: { type: "boolean" },
+		quick: { type: "boolean" },
+		part: { type: "string", multiple: true, default: [] },
+	},
 });
 const [name = ""] = positionals;
 const load = Object.hasOwn(benches, name) ? benches[name] : undefined;
 if (!load || positionals.length !== 1) {
 	process.stderr.write(
-		`npm run bench -- ${Object.keys(benches).join("|")} [--json] [--quick]\n`,
+		`npm run bench -- ${Object.keys(benches).join("|")} [--json] [--quick] [--part PART]…\n`,
 	);
 	process.exit(2);
 }
-const { bench } = await load();
+const { bench, parts = [] } = await load();
+const unknown = values.part.filter((part) => !parts.includes(part));
+if (unknown.length > 0) {
+	process.stderr.write(
+		`${name} has no part ${unknown.join(", ")}; it has ${parts.join(", ") || "none"}\n`,
+	);
+	process.exit(2);
+}
 const result = await bench({
 	quick: values.quick ?? false,
+	parts: values.part,
 	progress: (line) => process.stderr.write(`${line}\n`),
 });
 if (values.json)
