@@ -151,7 +151,7 @@ export class Caches {
 	async refresh(): Promise<void> {
 		const { endpointSlices, leases } = resources;
 		// Many, and they give nobody anything: their watchdogs may find out.
-		const late = [endpointSlices.plural, leases.plural];
+		const late: string[] = [endpointSlices.plural, leases.plural];
 		await Promise.all(
 			[...this.#reflectors]
 				.filter(([plural]) => !late.includes(plural))
