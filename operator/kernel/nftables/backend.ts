@@ -18,6 +18,8 @@ export interface NftablesOptions {
 	table?: string;
 	/** As of NetlinkSocket. */
 	bufferBytes?: number;
+	/** How much of what others do may wait to be followed, in bytes; what is lost costs a reading of our tables. */
+	watchBytes?: number;
 	/** The rules count only so long without `keepAlive`, in milliseconds; absent: for ever. */
 	guardMs?: number;
 }
@@ -36,7 +38,12 @@ export class NftablesBackend implements RulesBackend {
 
 	/** @throws KernelUnsupported or KernelDenied where nf_tables is not to be had */
 	constructor(namespace: NetworkNamespace, options: NftablesOptions = {}) {
-		const { table = "fairlead", guardMs, ...socketOptions } = options;
+		const {
+			table = "fairlead",
+			guardMs,
+			watchBytes,
+			...socketOptions
+		} = options;
 		this.#socket = new NetlinkSocket(
 			namespace,
 			NETLINK_NETFILTER,
@@ -44,7 +51,7 @@ export class NftablesBackend implements RulesBackend {
 		);
 		try {
 			const { portId } = readGeneration(this.#socket);
-			this.#watch = new TableWatch(namespace, table, portId);
+			this.#watch = new TableWatch(namespace, table, portId, watchBytes);
 		} catch (error) {
 			this.#socket.close();
 			throw error;

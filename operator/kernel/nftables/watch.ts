@@ -18,7 +18,7 @@ const NFTA_GEN_PROC_NAME = 3;
  * What may wait to be heard, in bytes. Another proxy that writes everything anew says more than that: reading back what is
  * ours costs less than hearing all of it.
  */
-const BUFFER = 1 << 23;
+const WATCH_BYTES = 1 << 23;
 
 const families: readonly IPFamily[] = ["IPv4", "IPv6"];
 const ours = new Set(families.map((family) => familyNumbers[family]));
@@ -33,9 +33,14 @@ export class TableWatch {
 	#listening = false;
 
 	/** @param ourPort port id of the socket that writes: its changes are ours */
-	constructor(namespace: NetworkNamespace, table: string, ourPort: number) {
+	constructor(
+		namespace: NetworkNamespace,
+		table: string,
+		ourPort: number,
+		bufferBytes = WATCH_BYTES,
+	) {
 		this.#events = new NetlinkSocket(namespace, NETLINK_NETFILTER, {
-			bufferBytes: BUFFER,
+			bufferBytes,
 		});
 		this.#table = table;
 		this.#ourPort = ourPort;
