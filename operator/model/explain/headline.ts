@@ -1,10 +1,15 @@
 import type { Service } from "../../api/core.ts";
 import { objectKey } from "../../api/meta.ts";
-import type { Reason, ReasonCode } from "../addresses/reasons.ts";
+import {
+	type Reason,
+	type ReasonCode,
+	reasonText,
+} from "../addresses/reasons.ts";
 import type { Prospect } from "./address-step.ts";
 import type { ClusterFacts } from "./cluster-facts.ts";
 import { isSpokenOf } from "./controller-turn.ts";
 import type { Explanation, StepReport } from "./explanation.ts";
+import { factOf } from "./fact.ts";
 import { helpFor } from "./reasons.ts";
 import { ingressText } from "./steps.ts";
 
@@ -42,19 +47,41 @@ export function headlineOf(deciding: Deciding): string {
 /** Pools that a headline names one by one; the table below it has all of them. */
 const namedPools = 2;
 
-function whyText({ prospect }: Deciding, at: StepReport): string {
-	const refusals = prospect?.refusals ?? [];
+function whyText(
+	{ service, prospect }: Deciding,
+	{ step, state, reason, message }: StepReport,
+): string {
+	const { refusals = [], notices = [] } = prospect ?? {};
+	if (step === "Address" && state === "Notice")
+		return listed(
+			reason === refusals[0]?.code ? [...refusals, ...notices] : notices,
+			reasonText,
+		);
 	const isRefused =
-		at.step === "Address" &&
-		at.state === "Blocked" &&
-		(at.reason === "NoAddressAvailable" ||
-			refusals.some(({ code }) => code === at.reason));
-	if (!isRefused || refusals.length === 0) return at.message;
-	const named = refusals.slice(0, namedPools).map(refusalText).join("; ");
-	const left = refusals.length - namedPools;
-	return left > 0
-		? `${named}; and ${left} more reason${left > 1 ? "s" : ""}`
-		: named;
+		step === "Address" &&
+		state === "Blocked" &&
+		(reason === "NoAddressAvailable" ||
+			refusals.some(({ code }) => code === reason));
+	if (isRefused && refusals.length > 0) return listed(refusals, refusalText);
+	// The address has been named by then.
+	const shown = `${ingressText(service)}, `;
+	return factOf(
+		message.startsWith(shown) ? message.slice(shown.length) : message,
+	);
+}
+
+function listed(
+	reasons: readonly Reason[],
+	textOf: (reason: Reason) => string,
+): string {
+	const named = reasons
+		.slice(0, namedPools)
+		.map((each) => factOf(textOf(each)));
+	const left = reasons.length - namedPools;
+	return [
+		...named,
+		...(left > 0 ? [`and ${left} more reason${left > 1 ? "s" : ""}`] : []),
+	].join("; ");
 }
 
 /** How a message goes on after the pool's name: `pool a` + ` is` + ` full (256 of 256)`. */
