@@ -12,21 +12,26 @@ import { Allocator } from "../model/addresses/allocator.ts";
 import { formatIp, type IpAddress, parseIp } from "../model/addresses/ip.ts";
 import { arrangePools, compilePool } from "../model/addresses/pool.ts";
 import type { PoolFacts } from "../model/addresses/pool-status.ts";
+import { preferredClaim } from "../model/addresses/preferring.ts";
 import {
 	type AddressRequest,
+	compareAge,
 	readRequest,
-	type RequestResult,
 } from "../model/addresses/request.ts";
 import { assignmentOf, vouchedAssignmentOf } from "../model/assignment.ts";
-import { externalIPRecordOf } from "../model/external-ips/record.ts";
+import {
+	externalIPRecordOf,
+	vouchedExternalIPRecordOf,
+} from "../model/external-ips/record.ts";
 import {
 	externalHolder,
-	externalIPRequest,
 	isExternalHolder,
+	wantedExternalIPs,
 } from "../model/external-ips/request.ts";
 import { providerTraits } from "../model/provider-traits.ts";
 import type { Addressing } from "../model/world.ts";
 import type { Clock } from "../clock.ts";
+import { AddressWishes } from "./address-wishes.ts";
 import { Retention } from "./addresses-retention.ts";
 import { ownAddresses, withoutOwn } from "./external-ips/own-addresses.ts";
 import type { Caches } from "./caches.ts";
@@ -50,11 +55,13 @@ export class Addresses {
 	readonly #allocator: Allocator;
 	/** Namespace/name of everybody who was ever asked about, by UID. */
 	readonly #keys = new Map<string, string>();
+	readonly #wishes: AddressWishes;
 	readonly #retention: Retention;
 
 	/** The caches must be complete: everybody's recorded address is taken before anything new is given out. */
 	constructor(options: AddressesOptions) {
 		this.#options = options;
+		this.#wishes = new AddressWishes(options.caches);
 		this.#allocator = new Allocator(this.#pools());
 		this.#adopt();
 		const { caches, clock, changed, write } = options;
@@ -77,6 +84,32 @@ export class Addresses {
 	/** Time goes on for what is held back. */
 	start(): void {
 		this.#retention.tend();
+	}
+
+	/**
+	 * Gives those whose record nothing bears out, as after their status was wiped, what it says, if they may have it by the
+	 * ordinary rules; the oldest come first. To be called when all that is held back is, and before anything is given out.
+	 */
+	restore(): void {
+		const { caches } = this.#options;
+		const unvouched: { service: Service; request: AddressRequest }[] = [];
+		for (const service of caches.services.values()) {
+			const { uid = "", deletionTimestamp } = service.metadata;
+			if (deletionTimestamp !== undefined) continue;
+			if (!this.#holds(uid) && assignmentOf(service)) {
+				const request = this.#wishes.ofServed(service);
+				if (request) unvouched.push({ service, request });
+			}
+			if (externalIPRecordOf(service) && wantedExternalIPs(service)) {
+				const request = this.#wishes.external(service);
+				if (!this.#holds(request.uid)) unvouched.push({ service, request });
+			}
+		}
+		unvouched.sort((a, b) => compareAge(a.request, b.request));
+		for (const { service, request } of unvouched) {
+			this.#keys.set(request.uid, objectKey(service));
+			this.#prefer(service, request);
+		}
 	}
 
 	stop(): void {
@@ -110,7 +143,7 @@ export class Addresses {
 
 	/** What the Service gets from the pools now; repeating it changes nothing. */
 	addressing(service: Service, className: string): Addressing {
-		const result = this.#request(service, className);
+		const result = this.#wishes.of(service, className);
 		const { uid } = result.request;
 		if (!result.ok) {
 			this.#retention.holds(service);
@@ -124,10 +157,11 @@ export class Addresses {
 			);
 		}
 		this.#keys.set(uid, objectKey(service));
-		// It may have come back with its record and status, from a backup.
-		if (this.#allocator.addressesOf(uid).length === 0) {
+		// It may have come back with its record, from a backup, and with its status or without.
+		if (!this.#holds(uid)) {
 			const claim = this.#claim(service);
 			if (claim && !this.#isKeptFrom(claim)) this.#allocator.adopt([claim]);
+			else if (!claim) this.#prefer(service, result.request);
 		}
 		const allocation = this.#allocator.allocate(result.request);
 		this.#retention.holds(service);
@@ -210,8 +244,9 @@ export class Addresses {
 
 	/** The external IPs the Service gets from the pools now; repeating it changes nothing. */
 	external(service: Service): Allocation {
-		const request = this.#externalRequest(service);
+		const request = this.#wishes.external(service);
 		this.#keys.set(request.uid, objectKey(service));
+		if (!this.#holds(request.uid)) this.#prefer(service, request);
 		const allocation = this.#allocator.allocate(request);
 		this.#wake(allocation.wake);
 		const recorded = externalIPRecordOf(service)?.addresses ?? [];
@@ -268,9 +303,9 @@ export class Addresses {
 	#adopt(): void {
 		const claims: Claim[] = [];
 		for (const service of this.#options.caches.services.values()) {
-			const external = externalIPRecordOf(service);
+			const external = vouchedExternalIPRecordOf(service);
 			if (external) {
-				const request = this.#externalRequest(service);
+				const request = this.#wishes.external(service);
 				this.#keys.set(request.uid, objectKey(service));
 				const { addresses, pools } = external;
 				claims.push({
@@ -291,7 +326,7 @@ export class Addresses {
 		const recorded = vouchedAssignmentOf(service);
 		const { pools } = recorded ?? {};
 		if (!recorded || !pools) return undefined;
-		const { request } = this.#request(service, recorded.class);
+		const { request } = this.#wishes.of(service, recorded.class);
 		return {
 			request,
 			addresses: recorded.addresses.map((ip, at) => ({
@@ -299,6 +334,22 @@ export class Addresses {
 				pool: pools[at] ?? "",
 			})),
 		};
+	}
+
+	/** What its record says goes to who holds nothing, if the request could have it without one. */
+	#prefer(service: Service, request: AddressRequest): void {
+		const recorded =
+			request.use === "ExternalIP"
+				? externalIPRecordOf(service)
+				: assignmentOf(service);
+		if (!recorded?.pools) return;
+		const addresses = recorded.addresses.map((ip) => ({ ip, pool: "" }));
+		const claim = preferredClaim(this.book, { request, addresses });
+		if (claim) this.#allocator.adopt([claim]);
+	}
+
+	#holds(holder: string): boolean {
+		return this.#allocator.addressesOf(holder).length > 0;
 	}
 
 	/** Whether any of the addresses is kept for somebody else by now. */
@@ -311,23 +362,6 @@ export class Addresses {
 					only?.namespace !== request.namespace || only.name !== request.name,
 			);
 		});
-	}
-
-	#request(service: Service, className: string): RequestResult {
-		const namespace = this.#options.caches.namespaces.get(
-			service.metadata.namespace ?? "",
-		);
-		return readRequest(service, {
-			className,
-			namespaceLabels: namespace?.metadata.labels ?? {},
-		});
-	}
-
-	#externalRequest(service: Service): AddressRequest {
-		const namespace = this.#options.caches.namespaces.get(
-			service.metadata.namespace ?? "",
-		);
-		return externalIPRequest(service, namespace?.metadata.labels ?? {});
 	}
 
 	#took({ wake }: Effects): void {

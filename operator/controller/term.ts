@@ -300,6 +300,8 @@ export class Term {
 		for (const { metadata } of this.#options.caches.classes.values())
 			this.#classes.add(metadata.name);
 		this.#externalIPs.start();
+		// All that is held back is by now, and the queues begin in a later turn.
+		this.#addresses.restore();
 		this.#poolStatus.changed();
 		this.#classStatus.allChanged();
 	}

@@ -82,6 +82,7 @@ export type AddressView = Pick<
 	| "entry"
 	| "ownerOf"
 	| "avoidedBy"
+	| "refusal"
 	| "lowestFree"
 	| "outside"
 >;

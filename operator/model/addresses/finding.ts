@@ -1,7 +1,13 @@
 import { annotations } from "../../api/names.ts";
 import type { IPFamily } from "../../api/core.ts";
 import { quoteUnlessName } from "../quote.ts";
-import type { AddressBook, Entry, Holding, PoolState } from "./address-book.ts";
+import type {
+	AddressBook,
+	AddressView,
+	Entry,
+	Holding,
+	PoolState,
+} from "./address-book.ts";
 import { compareIp, formatIp, type IpAddress } from "./ip.ts";
 import { notAdmitted } from "./pool.ts";
 import type { Reason } from "./reasons.ts";
@@ -115,6 +121,28 @@ export function isMisplaced(
 	);
 }
 
+/** Whether the request, which has nothing of that family, may have this address: the one it asks for, or one it could be given. */
+export function mayHave(
+	book: AddressView,
+	request: AddressRequest,
+	address: IpAddress,
+): boolean {
+	const { family } = address;
+	if (!request.families.includes(family)) return false;
+	const requested = requestedAddress(request, family);
+	if (requested)
+		return (
+			compareIp(requested, address) === 0 &&
+			!requestRefusal(book, request, requested)
+		);
+	const owner = book.ownerOf(address);
+	return (
+		owner !== undefined &&
+		!drawRefusal(owner, request) &&
+		!book.refusal(request, address)
+	);
+}
+
 function requestedAddress(
 	request: AddressRequest,
 	family: IPFamily,
@@ -126,7 +154,7 @@ function requestedAddress(
 
 /** Why the request cannot have the very address it asks for. */
 function requestRefusal(
-	book: AddressBook,
+	book: AddressView,
 	request: AddressRequest,
 	address: IpAddress,
 ): Reason | undefined {

@@ -1,5 +1,5 @@
 import type { Service } from "../../api/core.ts";
-import { annotations } from "../../api/names.ts";
+import { annotations, conditions } from "../../api/names.ts";
 
 /**
  * The external IPs that Fairlead assigned to a Service, in annotation `fairlead.dev/assigned-external-ips`. Written before
@@ -20,6 +20,28 @@ export function externalIPRecordOf(
 ): ExternalIPRecord | undefined {
 	const text = service.metadata.annotations?.[annotations.assignedExternalIPs];
 	return text === undefined ? undefined : parseExternalIPRecord(text);
+}
+
+/**
+ * The record, if condition ExternalIPs says of each of its addresses that this pool grants it, which only who may edit
+ * services/status can write. What a user can put into the message comes after the list, or makes the condition False.
+ */
+export function vouchedExternalIPRecordOf(
+	service: Service,
+): ExternalIPRecord | undefined {
+	const record = externalIPRecordOf(service);
+	const said = service.status?.conditions?.find(
+		({ type }) => type === conditions.externalIPs,
+	);
+	if (!record || said?.status !== "True") return undefined;
+	const [list = ""] = said.message.split(";");
+	const named = list.split(", ");
+	const { addresses, pools } = record;
+	return addresses.every((ip, at) =>
+		named.includes(`${ip} (pool ${pools[at]})`),
+	)
+		? record
+		: undefined;
 }
 
 /** Undefined for what is not a record: somebody edited it, and it will be written anew. */
