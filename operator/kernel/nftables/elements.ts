@@ -5,6 +5,7 @@ import {
 	NLM_F_DUMP,
 	NLMSG_HEADER,
 	readAttributes,
+	readText,
 	text,
 } from "../netlink-message.ts";
 import type { NetlinkSocket } from "../netlink.ts";
@@ -28,7 +29,7 @@ export interface Element {
 	data?: Buffer | Verdict;
 	/** The first address behind a range. */
 	intervalEnd?: boolean;
-	/** After which it is gone; absent: never. */
+	/** After which it is gone, counted from now; absent: never. */
 	timeoutMs?: number;
 	/** Printed beside it. */
 	comment?: string;
@@ -41,6 +42,7 @@ const NFTA_SET_ELEM_KEY = 1;
 const NFTA_SET_ELEM_DATA = 2;
 const NFTA_SET_ELEM_FLAGS = 3;
 const NFTA_SET_ELEM_TIMEOUT = 4;
+const NFTA_SET_ELEM_EXPIRATION = 5;
 const NFTA_SET_ELEM_USERDATA = 6;
 const NFT_SET_ELEM_INTERVAL_END = 1;
 const NFTA_SET_ELEM_LIST_TABLE = 1;
@@ -103,6 +105,7 @@ export function listElements(
 			const key = element.get(NFTA_SET_ELEM_KEY);
 			const data = element.get(NFTA_SET_ELEM_DATA);
 			const flags = element.get(NFTA_SET_ELEM_FLAGS)?.readUInt32BE(0) ?? 0;
+			const expiration = element.get(NFTA_SET_ELEM_EXPIRATION);
 			const read = { key: key && readData(key), data: data && readData(data) };
 			return Buffer.isBuffer(read.key)
 				? [
@@ -111,6 +114,9 @@ export function listElements(
 							...(read.data === undefined ? {} : { data: read.data }),
 							...(flags & NFT_SET_ELEM_INTERVAL_END
 								? { intervalEnd: true }
+								: {}),
+							...(expiration
+								? { timeoutMs: Number(expiration.readBigUInt64BE(0)) }
 								: {}),
 						},
 					]
@@ -134,15 +140,7 @@ function inChunks(
 			at = writeElement(listed, at, elements[next] as Element, verb);
 		listed.writeUInt16LE(at, 0);
 		listed.writeUInt16LE(NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED, 2);
-		steps.push(
-			chunk(
-				table,
-				set,
-				elements.slice(from, next),
-				verb,
-				listed.subarray(0, at),
-			),
-		);
+		steps.push(chunk(table, set, next - from, verb, listed.subarray(0, at)));
 		from = next;
 	}
 	return steps;
@@ -151,7 +149,7 @@ function inChunks(
 function chunk(
 	table: TableName,
 	set: string,
-	elements: readonly Element[],
+	count: number,
 	verb: "add" | "delete",
 	listed: Buffer,
 ): Step {
@@ -165,23 +163,33 @@ function chunk(
 			listed,
 		],
 	);
-	const first = NLMSG_HEADER + message.body.length - listed.length + 4;
+	const { buffer, byteOffset, length } = message.body;
+	const body = Buffer.from(buffer, byteOffset, length);
+	const start = body.length - listed.length + 4;
 	return {
 		message,
-		what: `${verb} ${elements.length === 1 ? "an element" : `${elements.length} elements`} of ${set} in ${tableText(table)}`,
+		what: `${verb} ${count === 1 ? "an element" : `${count} elements`} of ${set} in ${tableText(table)}`,
+		// Read from the message, so that a hundred thousand elements need not be kept until it is sent.
 		elementAt: (offset) => {
-			let at = first;
-			for (const element of elements) {
-				if (at === offset) return describe(element);
-				at += listed.readUInt16LE(at - first + 4);
-			}
+			for (let at = start; at < body.length; at += lengthAt(body, at))
+				if (at + NLMSG_HEADER === offset)
+					return describe(body.subarray(at + 4, at + lengthAt(body, at)));
 			return undefined;
 		},
 	};
 }
 
-function describe({ key, comment }: Element): string {
-	return comment === undefined ? key.toString("hex") : comment;
+function lengthAt(body: Buffer, at: number): number {
+	return body.readUInt16LE(at);
+}
+
+/** Its comment, or its key if it has none. */
+function describe(element: Buffer): string {
+	const read = attributeMap(element);
+	const comment = read.get(NFTA_SET_ELEM_USERDATA);
+	if (comment) return readText(comment.subarray(2));
+	const key = readData(read.get(NFTA_SET_ELEM_KEY) ?? Buffer.alloc(0));
+	return Buffer.isBuffer(key) ? key.toString("hex") : "";
 }
 
 /** Writes one element by hand: there are a hundred thousand of them. Every part is padded; the result is where the next begins. */

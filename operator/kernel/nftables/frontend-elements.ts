@@ -166,8 +166,10 @@ function source(key: Buffer, cidr: string): [string, Element] {
 }
 
 /** Every endpoint of a frontend, whomever it is for. */
-export function allEndpoints(frontend: Frontend | undefined): Backend[] {
-	return frontend
-		? [...frontend.endpoints, ...(frontend.internalEndpoints ?? [])]
-		: [];
+export function allEndpoints(
+	frontend: Frontend | undefined,
+): readonly Backend[] {
+	if (!frontend) return [];
+	const { endpoints, internalEndpoints } = frontend;
+	return internalEndpoints ? [...endpoints, ...internalEndpoints] : endpoints;
 }

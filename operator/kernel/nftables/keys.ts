@@ -2,11 +2,14 @@ import type { IPFamily, Protocol } from "../../api/core.ts";
 import { addressBytes } from "../address-bytes.ts";
 import { transportNumbers } from "./skeleton.ts";
 
-/** What is in words of four bytes as the rules load them: each part of a key or of data fills whole words. */
+/**
+ * What is in words of four bytes as the rules load them: each part of a key or of data fills whole words. There are a
+ * hundred thousand of them: they come from Node's pool, for memory of its own would cost each more than what it holds.
+ */
 
 /** A number in the machine's order, as numgen draws it. */
 export function numberWord(value: number): Buffer {
-	const word = Buffer.alloc(4);
+	const word = Buffer.allocUnsafe(4);
 	word.writeUInt32LE(value);
 	return word;
 }
@@ -18,10 +21,13 @@ export function serviceKey(service: {
 	port: number;
 }): Buffer {
 	const address = addressBytes(service.address);
-	const key = Buffer.alloc(address.length + 8);
+	const { length } = address;
+	const key = Buffer.allocUnsafe(length + 8);
 	key.set(address, 0);
-	key[address.length] = transportNumbers[service.protocol];
-	key.writeUInt16BE(service.port, address.length + 4);
+	// One byte, and three of nothing.
+	key.writeUInt32LE(transportNumbers[service.protocol], length);
+	key.writeUInt16BE(service.port, length + 4);
+	key.writeUInt16BE(0, length + 6);
 	return key;
 }
 
@@ -31,9 +37,10 @@ export function endpointData(endpoint: {
 	port: number;
 }): Buffer {
 	const address = addressBytes(endpoint.address);
-	const data = Buffer.alloc(address.length + 4);
+	const data = Buffer.allocUnsafe(address.length + 4);
 	data.set(address, 0);
 	data.writeUInt16BE(endpoint.port, address.length);
+	data.writeUInt16BE(0, address.length + 2);
 	return data;
 }
 

@@ -47,6 +47,10 @@ import {
 import type { TableName } from "./wire.ts";
 
 const everyScope: readonly Scope[] = ["everybody", "inside"];
+/** The maps that lead packets to endpoints. */
+const leading = new Set(everyScope.map((scope) => scopes[scope].services));
+/** Frontends whose elements are in memory as objects at one time. */
+const AT_ONCE = 512;
 /** Sets whose elements come and go by themselves. */
 const changing = new Set(["affinity", ...guardSets().map(({ name }) => name)]);
 
@@ -78,11 +82,12 @@ export class Table {
 		return this.name.family;
 	}
 
-	/** Steps from whatever is there to exactly this. */
+	/** Steps from whatever is there to exactly this; `clients` are elements of `affinity`. */
 	rebuild(
 		frontends: readonly Frontend[],
 		held: readonly HeldAddress[],
 		settings: Settings,
+		clients: readonly Element[] = [],
 	): Step[] {
 		this.#balanced = emptyScopes();
 		this.#learned = new Set();
@@ -104,12 +109,33 @@ export class Table {
 			...chains.map((chain) => this.#newChain(chain)),
 			...chains.flatMap((chain) => this.#rules(chain)),
 			...this.change({
-				frontends: frontends.map((after) => ({ after })),
+				frontends: [],
 				held: held.map((after) => ({ after })),
 				settings,
 			}),
+			...this.#fill(frontends),
+			...addElements(this.name, "affinity", clients),
 			...this.renew(),
 		];
+	}
+
+	/** Steps that add these. Some at a time become bytes: all of a large cluster's elements at once would be most of the agent's memory. */
+	#fill(frontends: readonly Frontend[]): Step[] {
+		const steps: Step[] = [];
+		const last: Step[] = [];
+		for (let from = 0; from < frontends.length; from += AT_ONCE) {
+			const some = frontends
+				.slice(from, from + AT_ONCE)
+				.map((after) => ({ after }));
+			const changes = noChanges();
+			this.#collect(changes, { frontends: some, held: [] });
+			steps.push(...this.#needed(changes, some));
+			for (const [set, elements] of changes.added)
+				(leading.has(set) ? last : steps).push(
+					...addElements(this.name, set, elements),
+				);
+		}
+		return [...steps, ...last];
 	}
 
 	/** Steps that let a guard run anew. */
@@ -310,10 +336,17 @@ export class Table {
 			if (before > 0 === after > 0) continue;
 			const bytes = addressBytes(address);
 			put(after > 0 ? changes.added : changes.deleted, "hairpin", {
-				key: Buffer.concat([bytes, bytes]),
+				key: twice(bytes),
 			});
 		}
 	}
+}
+
+function twice(bytes: Buffer): Buffer {
+	const both = Buffer.allocUnsafe(2 * bytes.length);
+	both.set(bytes, 0);
+	both.set(bytes, bytes.length);
+	return both;
 }
 
 /** With no endpoints of one's own: not on to those that are for everybody else. */
@@ -329,13 +362,12 @@ function inOrder(
 	elements: ReadonlyMap<string, Element[]>,
 	order: "services first" | "services last",
 ): [string, Element[]][] {
-	const services = new Set(everyScope.map((scope) => scopes[scope].services));
 	const all = [...elements];
-	const leading = all.filter(([set]) => services.has(set));
-	const rest = all.filter(([set]) => !services.has(set));
+	const services = all.filter(([set]) => leading.has(set));
+	const rest = all.filter(([set]) => !leading.has(set));
 	return order === "services first"
-		? [...leading, ...rest]
-		: [...rest, ...leading];
+		? [...services, ...rest]
+		: [...rest, ...services];
 }
 
 function emptyScopes(): Record<Scope, Set<number>> {
