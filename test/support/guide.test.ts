@@ -21,6 +21,14 @@ describe("a guide's commands", () => {
 });
 
 describe("two outputs of the same command", () => {
+	it("are the same whatever helm's libraries log of themselves, and whenever it ran", () => {
+		expect(
+			normalised(
+				'I1123 23:24:41.416160   19328 reflector.go:664] "Warning: watch ended"\nNAME: x\nLAST DEPLOYED: Mon Nov 23 23:24:41 2026\n',
+			),
+		).toBe(normalised("NAME: x\nLAST DEPLOYED: Tue Dec  1 00:00:00 2026\n"));
+	});
+
 	it.each([
 		[
 			"differ in ages, addresses and ports",

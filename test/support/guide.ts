@@ -58,6 +58,9 @@ const alphanums = "bcdfghjklmnpqrstvwxz2456789";
 
 /** What differs from run to run, by what stands for it. Order matters. */
 const varying: [RegExp, string][] = [
+	// What client-go logs of itself in kubectl and helm, now and then.
+	[/^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d{6} .*\n/gm, ""],
+	[/^LAST DEPLOYED: .*$/gm, "LAST DEPLOYED: WHEN"],
 	[/\b10\.96\.(?!0\.1\b|0\.10\b)\d+\.\d+\b/g, "CLUSTER-IP"],
 	[/\b10\.244\.\d+\.\d+\b/g, "POD-IP"],
 	[/\b172\.30\.1\.\d+\b/g, "NODE-IP"],

@@ -112,7 +112,7 @@ export const reasons = {
 	NoAddressAvailable: {
 		step: "Address",
 		meaning: "No pool gives an address, each for a reason of its own.",
-		help: "Look at the pools below: remedy the one the Service should draw from.",
+		help: "Look at the list of pools: remedy the one the Service should draw from.",
 	},
 	AddressInUse: {
 		step: "Address",
