@@ -328,7 +328,7 @@ describe("calls to providers", () => {
 		await calls.end();
 		expect(signals[0]?.aborted).toBe(true);
 		expect(log.lines).toEqual([]);
-		expect(calls.outcome("shop/web", want)).toEqual({ kind: "Unknown" });
+		expect(calls.outcome("shop/web", want)).toEqual({ kind: "InFlight" });
 		expect(woken).toEqual(["shop/web"]);
 		await calls.start("shop/web", want);
 		expect(signals).toHaveLength(1);

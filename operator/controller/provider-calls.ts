@@ -91,7 +91,9 @@ export class ProviderCalls {
 
 	/** What is known for `want`; Unknown when something else was wanted last, or it is time to look again. */
 	outcome(key: string, want: Want): Outcome {
-		if (this.#dropped.has(key)) return { kind: "InFlight" };
+		// After the end nothing is started for whoever finds nothing known: it is the next term's.
+		if (this.#stopping.signal.aborted || this.#dropped.has(key))
+			return { kind: "InFlight" };
 		const call = this.#calls.get(key);
 		if (!call) return { kind: "Unknown" };
 		if (call.running) return { kind: "InFlight" };

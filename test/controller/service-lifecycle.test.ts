@@ -66,6 +66,7 @@ let kube: NockKubernetes;
 let scope: nock.Scope;
 let cloudCalls: string[];
 let controller: Controller | undefined;
+let log: ReturnType<typeof quietLog>;
 
 /** The one answer to the next call of this kind. */
 function on(method: string, uri: string, body?: unknown) {
@@ -73,7 +74,7 @@ function on(method: string, uri: string, body?: unknown) {
 }
 
 function start(): Controller {
-	const log = quietLog();
+	log = quietLog();
 	const clock = systemClock;
 	controller = new Controller({
 		client: createKubeClient(NockKubernetes.connection(kubeOrigin), {
@@ -358,6 +359,29 @@ describe("a Service of the default class", () => {
 		) as Service;
 		kube.set("services", wiped);
 		await eventually(ingress, (value) => expect(value).toHaveLength(1));
+		expect(cloudCalls).toEqual([]);
+	});
+
+	it("is left as it is, without a word, when the controller stops in the midst of it", async () => {
+		const reached = Promise.withResolvers<void>();
+		const served = Promise.withResolvers<void>();
+		kube.hold = ({ method, path: at }) => {
+			if (method !== "PATCH" || at !== path) return undefined;
+			reached.resolve();
+			return served.promise;
+		};
+		kube.set("services", web);
+		start();
+		await reached.promise;
+		const stopped = controller?.stop();
+		served.resolve();
+		await stopped;
+		expect(kube.get("services", "shop/web")?.metadata.finalizers).toEqual([
+			finalizers.classless,
+		]);
+		expect(
+			log.lines.filter(({ level }) => level === "warn" || level === "error"),
+		).toEqual([]);
 		expect(cloudCalls).toEqual([]);
 	});
 
