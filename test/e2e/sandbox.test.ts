@@ -191,9 +191,16 @@ describe("fairlead sandbox", () => {
 			({ status }) => expect(status).toBe(200),
 		);
 		expect(answer.body).toContain("on node-1");
-		const { items: services } = await again.list<Service>(resources.services);
-		expect(services.map(({ metadata }) => metadata.name)).not.toContain(
-			"hello",
+		// Its deletion waits for the cloud, now or before; nothing puts it before the other Service's balancer.
+		await eventually(
+			async () =>
+				(await again.list<Service>(resources.services)).items.map(
+					({ metadata }) => metadata.name,
+				),
+			(names) => {
+				expect(names).toContain("again");
+				expect(names).not.toContain("hello");
+			},
 		);
 		again.close();
 		await sandbox.kill("SIGINT");
