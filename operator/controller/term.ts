@@ -244,7 +244,9 @@ export class Term {
 			meant: (key) => this.#repairs.meant(key),
 			isOwnWrite: (key) => sync.isOwnWrite(key),
 			isPatching: (key) =>
-				sync.isPatching(key) || this.#externalIPs.isPatching(key),
+				sync.isPatching(key) ||
+				this.#externalIPs.isPatching(key) ||
+				this.#nodePorts.isSaying(key),
 		});
 		this.#programming = new ProgrammingWatch({
 			agents: options.agents,

@@ -1,4 +1,3 @@
-import { Registry } from "prom-client";
 import type { Lease, Service } from "../../operator/api/core.ts";
 import type {
 	AddressPool,
@@ -8,16 +7,15 @@ import type {
 	NodePortPool,
 } from "../../operator/api/fairlead.ts";
 import { annotations, conditions } from "../../operator/api/names.ts";
-import { Controller } from "../../operator/controller/controller.ts";
 import { assignmentOf } from "../../operator/model/assignment.ts";
 import { externalIPRecordOf } from "../../operator/model/external-ips/record.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { Life, MemoryCluster } from "../support/memory-cluster.ts";
-import { quietLog } from "../support/quiet-log.ts";
+import { MemoryCluster } from "../support/memory-cluster.ts";
+import { Replica } from "../support/replica.ts";
 
 let cluster: MemoryCluster;
 let clock: FakeClock;
-const running: Controller[] = [];
+const running: Replica[] = [];
 
 beforeEach(() => {
 	cluster = new MemoryCluster();
@@ -50,30 +48,14 @@ afterEach(async () => {
 	for (const each of running.splice(0)) await each.stop();
 });
 
-/** A controller that competes for the Lease; its process dies when its Life says so. */
-function replica(identity: string): { life: Life; die: () => void } {
-	const life = new Life(Number.POSITIVE_INFINITY, () => {});
-	const controller = new Controller({
-		client: cluster.client(life),
-		clock,
-		random: () => 0.5,
-		log: quietLog(),
-		metrics: new Registry(),
+/** A controller that competes for the Lease. */
+function replica(identity: string): Replica {
+	const made = new Replica(cluster, clock, {
 		identity,
 		leaseNamespace: "fairlead-system",
-		clusterId: "c1",
-		workers: 4,
-		auditSchedule: "0 0 1 1 *",
 	});
-	controller.start();
-	const die = () => {
-		life.dead = true;
-		running.splice(running.indexOf(controller), 1);
-		// What it still does has no effect: nobody waits for it.
-		void controller.stop();
-	};
-	running.push(controller);
-	return { life, die };
+	running.push(made);
+	return made;
 }
 
 function service(name: string): void {

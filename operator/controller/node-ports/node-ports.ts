@@ -121,6 +121,11 @@ export class NodePorts {
 		return portUsage(this.#ledger, caches.services.values(), range);
 	}
 
+	/** Whether a change of this Service may be the effect of an own write to its condition. */
+	isSaying(key: string): boolean {
+		return this.#services.isSaying(key);
+	}
+
 	start(): void {
 		const { caches, facts, clock } = this.#options;
 		this.#undo = [

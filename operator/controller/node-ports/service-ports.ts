@@ -1,4 +1,5 @@
 import type { Service } from "../../api/core.ts";
+import { objectKey } from "../../api/meta.ts";
 import { conditions } from "../../api/names.ts";
 import type { Clock } from "../../clock.ts";
 import { type KubeClient, resources } from "../../cluster/kube.ts";
@@ -61,8 +62,16 @@ export class ServicePorts {
 	/** Pools that do not say yet, as far as is known, what was recorded for a Service, by its key. */
 	readonly #unsaved = new Map<string, Set<string>>();
 
+	/** Services with a write to their condition that is not answered yet, by key. */
+	readonly #saying = new Set<string>();
+
 	constructor(options: ServicePortsOptions) {
 		this.#options = options;
+	}
+
+	/** Whether a change of this key may be the effect of an own write to its condition. */
+	isSaying(key: string): boolean {
+		return this.#saying.has(key);
 	}
 
 	/** Throws FairleadErrors of the Kubernetes API; what it refuses for good ends up in the condition instead. */
@@ -239,20 +248,26 @@ export class ServicePorts {
 			!verdict && present.some(({ type }) => type === conditions.nodePorts);
 		if (body.length === 0 && !stale) return;
 		const { name, namespace = "" } = service.metadata;
-		const written = await client.patch<Service>(
-			resources.services,
-			{ namespace, name, subresource: "status" },
-			{
-				type: "strategic-merge",
-				body: combine(
-					guard(service),
-					stale
-						? removeConditions([conditions.nodePorts])
-						: setConditions(body),
-				),
-			},
-		);
-		caches.services.apply(written);
+		const key = objectKey(service);
+		this.#saying.add(key);
+		try {
+			const written = await client.patch<Service>(
+				resources.services,
+				{ namespace, name, subresource: "status" },
+				{
+					type: "strategic-merge",
+					body: combine(
+						guard(service),
+						stale
+							? removeConditions([conditions.nodePorts])
+							: setConditions(body),
+					),
+				},
+			);
+			caches.services.apply(written);
+		} finally {
+			this.#saying.delete(key);
+		}
 	}
 
 	#wait(key: string, plan: PortPlan, trouble: PortTrouble | undefined): void {

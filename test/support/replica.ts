@@ -1,0 +1,43 @@
+import { Registry } from "prom-client";
+import { Controller } from "../../operator/controller/controller.ts";
+import type { FakeClock } from "./fake-clock.ts";
+import { Life, type MemoryCluster } from "./memory-cluster.ts";
+import { quietLog } from "./quiet-log.ts";
+
+/** A controller on a cluster in memory, and the life of its process. */
+export class Replica {
+	readonly life = new Life(Number.POSITIVE_INFINITY, () => {});
+	readonly log = quietLog();
+	readonly #controller: Controller;
+
+	constructor(
+		cluster: MemoryCluster,
+		clock: FakeClock,
+		options: { identity?: string; leaseNamespace?: string } = {},
+	) {
+		this.#controller = new Controller({
+			client: cluster.client(this.life),
+			clock,
+			random: () => 0.5,
+			log: this.log,
+			metrics: new Registry(),
+			identity: options.identity ?? "controller",
+			leaseNamespace: options.leaseNamespace,
+			clusterId: "c1",
+			workers: 4,
+			auditSchedule: "0 0 1 1 *",
+		});
+		this.#controller.start();
+	}
+
+	/** The process is killed. */
+	die(): void {
+		this.life.dead = true;
+		// What it still does has no effect: nobody waits for it.
+		void this.#controller.stop();
+	}
+
+	async stop(): Promise<void> {
+		if (!this.life.dead) await this.#controller.stop();
+	}
+}
