@@ -1,12 +1,18 @@
 import { FairleadError } from "../../errors.ts";
 import type {
+	Frontend,
 	Program,
 	ProgramChange,
 	RulesBackend,
 } from "../../model/rules/program.ts";
 import type { NetworkNamespace } from "../namespaces.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink.ts";
-import { forgetStaleClients, forgetStaleFlows } from "./leftovers.ts";
+import type { Element } from "./elements.ts";
+import {
+	forgetStaleClients,
+	forgetStaleFlows,
+	lastingClients,
+} from "./leftovers.ts";
 import type { Step } from "./objects.ts";
 import { differenceFrom } from "./read-back.ts";
 import { Table } from "./table.ts";
@@ -67,15 +73,22 @@ export class NftablesBackend implements RulesBackend {
 		const held = [...program.held.values()];
 		this.#rewrite(
 			this.#tables.flatMap((table) => {
-				const { family } = table.name;
-				return table.rebuild(
-					frontends.filter((frontend) => frontend.family === family),
-					held,
-					program,
+				const own = frontends.filter(
+					({ family }) => family === table.name.family,
 				);
+				return table.rebuild(own, held, program, this.#clientsOf(table, own));
 			}),
 		);
 		this.#forgetStale(frontends.map((after) => ({ after })));
+	}
+
+	/** Rules come first: without their clients, if those cannot be read. */
+	#clientsOf({ name }: Table, frontends: readonly Frontend[]): Element[] {
+		let clients: Element[] = [];
+		this.#orTrouble(() => {
+			clients = lastingClients(this.#socket, name, frontends);
+		});
+		return clients;
 	}
 
 	apply(change: ProgramChange): void {
@@ -100,14 +113,14 @@ export class NftablesBackend implements RulesBackend {
 	/** The rules are in force: what fails from here on is no refusal of them. */
 	#forgetStale(changes: ProgramChange["frontends"]): void {
 		for (const { name } of this.#tables) {
-			this.#afterCommit(() =>
+			this.#orTrouble(() =>
 				forgetStaleFlows(this.#socket, name.family, changes),
 			);
-			this.#afterCommit(() => forgetStaleClients(this.#socket, name, changes));
+			this.#orTrouble(() => forgetStaleClients(this.#socket, name, changes));
 		}
 	}
 
-	#afterCommit(work: () => void): void {
+	#orTrouble(work: () => void): void {
 		try {
 			work();
 		} catch (error) {
@@ -184,7 +197,7 @@ export class NftablesBackend implements RulesBackend {
 			}
 			if (transactions === 0) continue;
 			const written = generation + transactions;
-			this.#afterCommit(() => this.#listenSince(written));
+			this.#orTrouble(() => this.#listenSince(written));
 			return;
 		}
 	}

@@ -30,11 +30,24 @@ type Change = ProgramChange["frontends"][number];
 /** Where packets to a frontend may go now, by the frontend's key as text. */
 type Allowed = Map<string, ReadonlySet<string>>;
 
+/** Transports whose flows go on by themselves when nobody answers: SCTP tries every path again, and for long. */
+const withoutEnd = ["UDP", "SCTP"] as const;
+
 /**
- * Makes conntrack forget UDP flows to changed frontends that lead to no endpoint of theirs: to one that is gone, or to
+ * Makes conntrack forget UDP and SCTP flows to changed frontends that lead to no endpoint of theirs: to one that is gone, or to
  * none at all because they began when there was none. (kube-proxy: pkg/proxy/conntrack.)
  */
 export function forgetStaleFlows(
+	socket: NetlinkSocket,
+	family: IPFamily,
+	changes: readonly Change[],
+): void {
+	for (const protocol of withoutEnd)
+		forgetFlowsOf(protocol, socket, family, changes);
+}
+
+function forgetFlowsOf(
+	protocol: (typeof withoutEnd)[number],
 	socket: NetlinkSocket,
 	family: IPFamily,
 	changes: readonly Change[],
@@ -43,7 +56,7 @@ export function forgetStaleFlows(
 	const gone = new Set<string>();
 	for (const { before, after } of changes) {
 		const either = after ?? before;
-		if (either?.family !== family || either.protocol !== "UDP") continue;
+		if (either?.family !== family || either.protocol !== protocol) continue;
 		const began = allEndpoints(before).length === 0;
 		if (!began && !lostEndpoints(before, after)) continue;
 		const key = serviceKey(either).toString("latin1");
@@ -51,9 +64,9 @@ export function forgetStaleFlows(
 		if (!after) gone.add(key);
 	}
 	if (allowed.size === 0 || countFlows(socket) === 0) return;
-	const stale = listFlows(socket, family, transportNumbers.UDP).filter(
+	const stale = listFlows(socket, family, transportNumbers[protocol]).filter(
 		(flow) => {
-			const key = flowKey(flow).toString("latin1");
+			const key = flowKey(protocol, flow).toString("latin1");
 			const endpoints = allowed.get(key);
 			if (!endpoints) return false;
 			const to = endData(flow.replySource).toString("latin1");
@@ -64,6 +77,52 @@ export function forgetStaleFlows(
 		},
 	);
 	deleteFlows(socket, family, stale);
+}
+
+/** Few enough not to make a full write much longer. */
+const MOST_CLIENTS = 1 << 16;
+
+/**
+ * The clients that a table remembers and is to remember when it is written anew, whoever wrote it before: those whose endpoint
+ * is still there for everybody. Who was sent where only the cluster's own are sent is balanced anew.
+ */
+export function lastingClients(
+	socket: NetlinkSocket,
+	table: TableName,
+	frontends: readonly Frontend[],
+): Element[] {
+	const allowed: Allowed = new Map();
+	for (const frontend of frontends)
+		if (
+			frontend.family === table.family &&
+			frontend.affinitySeconds !== undefined
+		)
+			allowed.set(
+				serviceKey(frontend).toString("latin1"),
+				dataOf(frontend.endpoints),
+			);
+	if (allowed.size === 0) return [];
+	const address = table.family === "IPv4" ? 4 : 16;
+	return remembered(socket, table)
+		.filter(
+			({ key, data, timeoutMs }) =>
+				Buffer.isBuffer(data) &&
+				timeoutMs &&
+				allowed
+					.get(key.toString("latin1", address))
+					?.has(data.toString("latin1")),
+		)
+		.slice(0, MOST_CLIENTS);
+}
+
+/** Nobody where there is no table, or one that remembers in another way. */
+function remembered(socket: NetlinkSocket, table: TableName): Element[] {
+	try {
+		return listElements(socket, table, "affinity");
+	} catch (error) {
+		if (isFairleadError(error) && error.reason === "ENOENT") return [];
+		throw error;
+	}
 }
 
 /** Forgets which client was sent to which endpoint, where that endpoint or the frontend's affinity is gone. */
@@ -135,10 +194,13 @@ function lost(before: readonly Backend[], after: readonly Backend[]): boolean {
 }
 
 /** As `serviceKey`. */
-function flowKey({ originalDestination: { address, port } }: Flow): Buffer {
+function flowKey(
+	protocol: (typeof withoutEnd)[number],
+	{ originalDestination: { address, port } }: Flow,
+): Buffer {
 	const key = Buffer.alloc(address.length + 8);
 	key.set(address, 0);
-	key[address.length] = transportNumbers.UDP;
+	key[address.length] = transportNumbers[protocol];
 	key.writeUInt16BE(port, address.length + 4);
 	return key;
 }
