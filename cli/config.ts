@@ -218,15 +218,24 @@ export const agentFlags = {
 	},
 	rules: {
 		schema: z
-			.enum(["full", "balancers", "off"], {
-				error: ({ input }) =>
-					input === "audit"
-						? "is not part of this version; use full, balancers or off"
-						: "must be full, balancers or off",
+			.enum(["full", "balancers", "audit", "off"], {
+				error: "must be full, balancers, audit or off",
 			})
 			.default("full"),
 		value: "MODE",
-		help: "full: carry every Service, instead of kube-proxy; balancers: beside kube-proxy, only what Fairlead assigned; off: leave that to another proxy",
+		help: "full: carry every Service, instead of kube-proxy; balancers: beside kube-proxy, only what Fairlead assigned; audit: write nothing, and say where kube-proxy's nftables rules are not what they should be; off: leave all to another proxy",
+	},
+	once: {
+		schema: z.boolean().default(false),
+		help: "With --rules audit: compare once, print what was found, and end with 0 or, where something was found, 3",
+	},
+	output: {
+		schema: z
+			.enum(["text", "json"], { error: "must be text or json" })
+			.default("text"),
+		value: "FORMAT",
+		short: "o",
+		help: "What --once prints: text or json",
 	},
 	cleanup: {
 		schema: z.boolean().default(false),

@@ -28,7 +28,7 @@ import { type Runtime, stopped } from "../runtime.ts";
 export async function agent(
 	flags: FlagValues<typeof agentFlags>,
 	runtime: Runtime,
-): Promise<void> {
+): Promise<number> {
 	const { clock, random } = runtime;
 	const log = await runtime.createLog(flags["log-level"]);
 	if (flags.cleanup) {
@@ -36,13 +36,18 @@ export async function agent(
 		backend.remove();
 		backend.close();
 		log.info("Fairlead's rules are gone from this node");
-		return;
+		return 0;
 	}
 	const { node } = flags;
 	if (node === undefined)
 		throw new FairleadError(
 			"FlagInvalid",
 			"--node is missing: the name of this machine's Node object",
+		);
+	if (flags.once && flags.rules !== "audit")
+		throw new FairleadError(
+			"FlagInvalid",
+			"--once goes with --rules audit: the other modes keep rules for as long as they run",
 		);
 	const registry = new Registry();
 	collectDefaultMetrics({ register: registry });
@@ -68,6 +73,13 @@ export async function agent(
 		namespace: flags.namespace,
 		instance: `${hostname()}_${Math.floor(random() * 2 ** 32).toString(16)}`,
 	};
+	if (flags.rules === "audit") {
+		const { auditRules } = await import("./agent-audit.ts");
+		return auditRules({
+			...{ flags, runtime, node, client, lease, registry, log },
+			nodeUid: () => nodeUid(client, node),
+		});
+	}
 	const ports = startNodePortFacts({
 		client,
 		node,
@@ -108,7 +120,7 @@ export async function agent(
 		await ports.end();
 		client.close();
 		await probes.close();
-		return;
+		return 0;
 	}
 	const stores = startAgentStores({ client, node, clock, random, log });
 	const events = new EventRecorder({
@@ -166,6 +178,7 @@ export async function agent(
 	await ports.end();
 	client.close();
 	await probes.close();
+	return 0;
 }
 
 async function nodeUid(

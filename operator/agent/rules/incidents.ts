@@ -6,7 +6,8 @@ export interface AgentIncident {
 		| "RulesRepaired"
 		| "RulesFailed"
 		| "ServiceRefused"
-		| "FailedToStartServiceHealthcheck";
+		| "FailedToStartServiceHealthcheck"
+		| "KubeProxyRulesDiffer";
 	note: string;
 	/** `namespace/name`; absent: it is about the node. */
 	service?: string;

@@ -1,0 +1,176 @@
+import { hostname } from "node:os";
+import { Gauge, type Registry } from "prom-client";
+import { readKubeProxy } from "../../operator/agent/audit/kube-proxy.ts";
+import {
+	auditTimes,
+	RulesAudit,
+} from "../../operator/agent/audit/rules-audit.ts";
+import { incidentEvents } from "../../operator/agent/incident-events.ts";
+import {
+	AgentLease,
+	type AgentLeaseOptions,
+} from "../../operator/agent/lease/agent-lease.ts";
+import { startNodePortFacts } from "../../operator/agent/ports/start-node-port-facts.ts";
+import { startAgentStores } from "../../operator/agent/stores.ts";
+import { sleep } from "../../operator/clock.ts";
+import { EventRecorder } from "../../operator/cluster/events.ts";
+import type { KubeClient } from "../../operator/cluster/kube.ts";
+import { ownNamespace } from "../../operator/kernel/namespaces.ts";
+import type { Log } from "../../operator/log.ts";
+import { startProbeServer } from "../../operator/probes/server.ts";
+import type { agentFlags } from "../config.ts";
+import type { FlagValues } from "../flags.ts";
+import { table } from "../output/table.ts";
+import { type Runtime, stopped } from "../runtime.ts";
+
+/** Exit code of `--once` where kube-proxy's rules are not what they should be. */
+const different = 3;
+
+export interface AuditContext {
+	flags: FlagValues<typeof agentFlags>;
+	runtime: Runtime;
+	node: string;
+	client: KubeClient;
+	lease: Pick<AgentLeaseOptions, "client" | "namespace" | "instance">;
+	nodeUid: () => Promise<string | undefined>;
+	registry: Registry;
+	log: Log;
+}
+
+/** `fairlead agent --rules audit`: writes nothing to the kernel. Resolves with the exit code. */
+export async function auditRules(context: AuditContext): Promise<number> {
+	const { flags, runtime, node, client, log } = context;
+	const { clock, random } = runtime;
+	const stores = startAgentStores({ client, node, clock, random, log });
+	const events = new EventRecorder({
+		client,
+		clock,
+		random,
+		log,
+		instance: `${hostname()}-${node}`,
+		controller: "fairlead.dev/agent",
+	});
+	const audit = new RulesAudit({
+		node,
+		stores,
+		settings: {
+			nodePortAddresses: flags["nodeport-addresses"],
+			clusterCidrs: flags["cluster-cidr"],
+			masqueradeAll: flags["masquerade-all"],
+		},
+		read: readKubeProxy,
+		clock,
+		log,
+		tell: flags.once ? () => {} : incidentEvents(node, stores, events),
+	});
+	try {
+		if (flags.once) return await once(context, stores.synced, audit);
+		await goOn(context, audit, stores);
+		return 0;
+	} finally {
+		audit.stop();
+		await events.flush(2_000);
+		await stores.stop();
+		client.close();
+	}
+}
+
+async function once(
+	{ flags, runtime }: AuditContext,
+	synced: Promise<unknown>,
+	audit: RulesAudit,
+): Promise<number> {
+	await synced;
+	await audit.look();
+	// What kube-proxy is about to write is no finding.
+	await sleep(runtime.clock, auditTimes.confirmMs, runtime.stop);
+	await audit.look();
+	const findings = [...audit.findings].sort(([a], [b]) => (a < b ? -1 : 1));
+	if (flags.output === "json")
+		runtime.stdout(JSON.stringify(Object.fromEntries(findings), null, 2));
+	else if (findings.length === 0)
+		runtime.stdout("kube-proxy's rules are what they should be.");
+	else
+		for (const line of table([
+			["SERVICE", "KUBE-PROXY'S RULES"],
+			...findings.flatMap(([service, sentences]) =>
+				sentences.map((sentence) => [service || "-", sentence]),
+			),
+		]))
+			runtime.stdout(line);
+	return findings.length === 0 ? 0 : different;
+}
+
+async function goOn(
+	context: AuditContext,
+	audit: RulesAudit,
+	stores: { problems(): string[] },
+): Promise<void> {
+	const { flags, runtime, node, client, lease, registry, log } = context;
+	const { clock, random } = runtime;
+	const ports = startNodePortFacts({
+		client,
+		node,
+		namespace: ownNamespace,
+		range: flags["node-port-range"],
+		clock,
+		random,
+		log,
+	});
+	const report = new AgentLease({
+		...lease,
+		node,
+		nodeUid: context.nodeUid,
+		report: () => ({
+			node,
+			rules: "audit",
+			...(ports.facts && { ports: ports.facts }),
+		}),
+		clock,
+		random,
+		log,
+	});
+	ports.onChange(() => report.changed());
+	auditMetrics(registry, audit);
+	const probes = await startProbeServer({
+		host: flags["metrics-host"],
+		port: flags["metrics-port"],
+		metrics: registry,
+		// What is found is no fault of the agent's.
+		notReady: () => [
+			...stores.problems(),
+			...(audit.trouble === undefined ? [] : [audit.trouble]),
+			...(report.trouble === undefined ? [] : [report.trouble]),
+		],
+	});
+	report.start();
+	audit.start();
+	log.info(
+		{ node, probes: probes.port },
+		"the agent is running; it writes no rules and checks kube-proxy's",
+	);
+	await stopped(runtime);
+	report.stop();
+	await ports.end();
+	await probes.close();
+}
+
+function auditMetrics(registry: Registry, audit: RulesAudit): void {
+	const registers = [registry];
+	new Gauge({
+		name: "fairlead_agent_audit_services",
+		help: "Services for which kube-proxy's rules on this node are not what they should be.",
+		registers,
+		collect() {
+			this.set(audit.findings.size);
+		},
+	});
+	new Gauge({
+		name: "fairlead_agent_audit_last_timestamp_seconds",
+		help: "When kube-proxy's rules were last compared, in seconds since the epoch; 0: not yet.",
+		registers,
+		collect() {
+			this.set((audit.lookedAt ?? 0) / 1000);
+		},
+	});
+}
