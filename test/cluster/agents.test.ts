@@ -120,6 +120,22 @@ const now = (name: string) => services.get(`default/${name}`);
 const all =
 	"True/Programmed: every ready node with a Fairlead agent has it in its rules";
 
+/** The Service as it stays: served by all nodes, and its endpoints noticed, which may come after. */
+const settled = (name: string) =>
+	eventually(
+		() => now(name),
+		(service) => {
+			expect(programmed(service)).toBe(all);
+			expect(shown(service)).toHaveLength(1);
+			expect(service?.status?.conditions).toContainEqual(
+				expect.objectContaining({
+					type: conditions.serving,
+					reason: "EndpointsReady",
+				}),
+			);
+		},
+	);
+
 test("the agents' Leases are found as the page about agents says, and go with their Nodes", async () => {
 	const page = await readFile(
 		new URL("../../docs/reference/agents.md", import.meta.url),
@@ -224,10 +240,7 @@ test("a Service that one kernel refuses names that node and what it said, and th
 
 test("endpoints that come and go and a node that joins write nothing to a Service, and a report at most once a second", async () => {
 	await create("steady");
-	const before = await eventually(
-		() => now("steady"),
-		(service) => expect(programmed(service)).toBe(all),
-	);
+	const before = await settled("steady");
 	const written: string[] = [];
 	const leases = new Store<Lease>({ clock: systemClock, log: quietLog() });
 	leases.onChange(({ object }) => {
@@ -271,10 +284,7 @@ test("endpoints that come and go and a node that joins write nothing to a Servic
 
 test("an API server that is killed and comes back changes nothing said, and agents report on", async () => {
 	await create("lasting");
-	const before = await eventually(
-		() => now("lasting"),
-		(service) => expect(programmed(service)).toBe(all),
-	);
+	const before = await settled("lasting");
 	await cluster.restartApiServer("SIGKILL");
 	await create("later");
 	const later = await eventually(
