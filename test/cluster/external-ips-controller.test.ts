@@ -160,7 +160,6 @@ class World {
 					: "nothing";
 			},
 			(said) => expect(said).toContain(text),
-			15_000,
 		);
 	}
 
@@ -168,7 +167,6 @@ class World {
 		await eventually(
 			async () => (await this.get(name)).spec.externalIPs ?? [],
 			(found) => expect(found).toEqual(addresses),
-			15_000,
 		);
 	}
 
@@ -234,7 +232,6 @@ describe("a cluster with several pools, ranges and old Services", () => {
 		await eventually(
 			() => world.policy(),
 			(found) => expect(found.spec.grants).toHaveLength(4),
-			15_000,
 		);
 		await world.apply(admission);
 		// From when on admission goes by the policy.
@@ -249,7 +246,6 @@ describe("a cluster with several pools, ranges and old Services", () => {
 				),
 			(said) =>
 				expect(said).toContain("spec.externalIPs: 9.9.9.9: no AddressPool"),
-			15_000,
 		);
 	});
 	afterAll(() => world?.stop());
@@ -321,7 +317,6 @@ describe("a cluster with several pools, ranges and old Services", () => {
 					"Warning old-node AddressOfCluster",
 					"Warning old-twin AddressInUse",
 				]),
-			15_000,
 		);
 	});
 
@@ -356,7 +351,6 @@ describe("a cluster with several pools, ranges and old Services", () => {
 		await eventually(
 			async () => recordOf(await world.get("named")),
 			(record) => expect(record).toBeUndefined(),
-			15_000,
 		);
 		await world.says("named", "True/Granted: 198.51.100.9 (pool everybody)");
 	});
@@ -374,7 +368,6 @@ describe("a cluster with several pools, ranges and old Services", () => {
 		await eventually(
 			() => world.policy(),
 			({ spec }) => expect(spec).toEqual(before.spec),
-			15_000,
 		);
 	});
 
@@ -393,7 +386,6 @@ describe("a cluster with several pools, ranges and old Services", () => {
 				expect(found?.spec).toEqual(before.spec);
 				expect(found?.uid).not.toBe(before.metadata.uid);
 			},
-			15_000,
 		);
 		await eventually(
 			() =>
@@ -402,7 +394,6 @@ describe("a cluster with several pools, ranges and old Services", () => {
 					(error: Error) => error.message,
 				),
 			(said) => expect(said).toMatch(/made|already exists/),
-			15_000,
 		);
 	});
 
