@@ -1,74 +1,27 @@
 import fc from "fast-check";
 import type { Service } from "../../operator/api/core.ts";
-import type {
-	AddressPool,
-	BalancerClass,
-} from "../../operator/api/fairlead.ts";
+import type { AddressPool } from "../../operator/api/fairlead.ts";
 import { annotations, conditions } from "../../operator/api/names.ts";
 import { assignmentOf } from "../../operator/model/assignment.ts";
 import { ending, History, type Thread } from "../support/histories.ts";
+import {
+	balancerClass,
+	create,
+	doubles,
+	edit,
+	endpoints,
+	lab,
+	node,
+	pool,
+	port,
+	remove,
+	strip,
+	unguarded,
+	wipe,
+} from "../support/history-threads.ts";
 
 /** Fixed, so that a run that fails can be run again; a failure prints the number of its history. */
 const seed = 20_261_123;
-
-const edit =
-	(key: string, change: (service: Service) => void) => (run: History) =>
-		run.cluster.edit<Service>("services", key, change);
-const create =
-	(name: string, spec: Service["spec"], noted: Record<string, string> = {}) =>
-	(run: History) => {
-		run.cluster.create<Service>("services", {
-			metadata: {
-				namespace: "shop",
-				name,
-				annotations: { "example.com/team": "a", ...noted },
-				creationTimestamp: `2026-01-01T00:00:0${name.length % 10}Z`,
-			},
-			spec: { type: "LoadBalancer", ipFamilies: ["IPv4"], ...spec },
-		});
-	};
-const remove = (plural: string, key: string) => (run: History) =>
-	run.cluster.remove(plural, key);
-const wipe = (service: Service) => {
-	delete service.status;
-};
-/** What a GitOps tool does that owns the whole object. */
-const strip = (service: Service) => {
-	service.metadata.annotations = { "example.com/team": "a" };
-};
-const port = (number: number, nodePort = 30_000 + number) => ({
-	port: number,
-	nodePort,
-	protocol: "TCP" as const,
-});
-const lab = "fairlead.dev/lab";
-
-const balancerClass =
-	(name: string, spec: BalancerClass["spec"]) => (run: History) => {
-		run.cluster.create<BalancerClass>("balancerclasses", {
-			metadata: { name },
-			spec,
-		});
-	};
-const pool = (name: string, spec: AddressPool["spec"]) => (run: History) => {
-	run.cluster.create<AddressPool>("addresspools", { metadata: { name }, spec });
-};
-const node =
-	(name: string, labels = {}) =>
-	(run: History) => {
-		run.cluster.create("nodes", { metadata: { name, labels } });
-	};
-const endpoints = (service: string) => (run: History) => {
-	run.cluster.create("endpointslices", {
-		metadata: {
-			namespace: "shop",
-			name: `${service}-1`,
-			labels: { "kubernetes.io/service-name": service },
-		},
-		addressType: "IPv4",
-		endpoints: [{ addresses: ["10.1.0.1"] }],
-	} as never);
-};
 
 /** What happens to each object, in its own order; in what order the objects take turns is for each history to say. */
 const threads: Thread[] = [
@@ -250,18 +203,3 @@ describe("whatever order things happen in, and wherever the controller is killed
 		);
 	}, 240_000);
 });
-
-/** Addresses that two Services hold. */
-function doubles(run: History): string[] {
-	const held = run.cluster
-		.all<Service>("services")
-		.flatMap((service) => assignmentOf(service)?.addresses ?? []);
-	return held.filter((ip, at) => held.indexOf(ip) !== at);
-}
-
-/** Patches that would have hit another object, or another version of it, than the one they were decided for. */
-function unguarded(run: History): unknown[] {
-	return run.cluster.patches.filter(
-		({ body }) => !body.metadata?.uid || !body.metadata.resourceVersion,
-	);
-}

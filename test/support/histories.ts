@@ -2,13 +2,18 @@ import { Registry } from "prom-client";
 import type { Service } from "../../operator/api/core.ts";
 import type {
 	AddressPool,
+	AddressReservation,
 	BalancerClass,
+	ExternalIPPolicy,
+	NodePortPool,
 } from "../../operator/api/fairlead.ts";
 import type { Condition } from "../../operator/api/meta.ts";
 import { objectKey } from "../../operator/api/meta.ts";
 import { annotations } from "../../operator/api/names.ts";
 import { Controller } from "../../operator/controller/controller.ts";
 import { assignmentOf } from "../../operator/model/assignment.ts";
+import { externalIPRecordOf } from "../../operator/model/external-ips/record.ts";
+import { isPlaceholder } from "../../operator/model/nodeports/placeholders.ts";
 import { createStatic } from "../../operator/providers/static/static.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { Life, MemoryCluster } from "./memory-cluster.ts";
@@ -19,15 +24,16 @@ import { SimulatedCloud } from "./simulated-cloud.ts";
 export type Thread = ((run: History) => void)[];
 
 const maxDeaths = 6;
+const optionalKinds = [
+	"addressreservations",
+	"nodeportpools",
+	"externalippolicies",
+	"servicecidrs",
+];
 
 /** A cluster, a cloud, and controllers that live one after the other; everything random in it follows from one number. */
 export class History {
-	readonly cluster = new MemoryCluster([
-		"addressreservations",
-		"nodeportpools",
-		"externalippolicies",
-		"servicecidrs",
-	]);
+	readonly cluster: MemoryCluster;
 	readonly cloud: SimulatedCloud;
 	deaths = 0;
 	readonly #random: () => number;
@@ -35,7 +41,11 @@ export class History {
 	#clock = new FakeClock();
 	#controller: Controller | undefined;
 
-	constructor(number: number) {
+	/** `installed`: which of the kinds that a cluster may do without it has. */
+	constructor(number: number, installed: readonly string[] = []) {
+		this.cluster = new MemoryCluster(
+			optionalKinds.filter((plural) => !installed.includes(plural)),
+		);
 		this.#random = xorshift(number);
 		this.cloud = new SimulatedCloud(
 			(service) => `203.0.113.${hash(service) % 256}`,
@@ -148,6 +158,9 @@ export interface Ending {
 	>;
 	classes: unknown[];
 	pools: unknown[];
+	reservations: unknown[];
+	portPools: unknown[];
+	policies: unknown[];
 	balancers: { service: string; ports: string[]; targets: string[] }[];
 }
 
@@ -158,13 +171,14 @@ export interface Ending {
 export function ending({ cluster, cloud }: History): Ending {
 	const services: Ending["services"] = {};
 	for (const service of cluster.all<Service>("services"))
-		services[objectKey(service)] = nameless(service, {
-			spec: service.spec,
-			finalizers: [...(service.metadata.finalizers ?? [])].sort(),
-			noted: service.metadata.annotations ?? {},
-			ingress: service.status?.loadBalancer?.ingress ?? [],
-			conditions: timeless(service.status?.conditions),
-		});
+		if (!isPlaceholder(service))
+			services[objectKey(service)] = nameless(service, {
+				spec: service.spec,
+				finalizers: [...(service.metadata.finalizers ?? [])].sort(),
+				noted: service.metadata.annotations ?? {},
+				ingress: service.status?.loadBalancer?.ingress ?? [],
+				conditions: timeless(service.status?.conditions),
+			});
 	return {
 		services,
 		classes: cluster
@@ -181,6 +195,31 @@ export function ending({ cluster, cloud }: History): Ending {
 				counts: [status?.ipv4, status?.ipv6],
 				conditions: timeless(status?.conditions),
 			})),
+		reservations: cluster
+			.all<AddressReservation>("addressreservations")
+			.map(({ metadata, spec, status }) => ({
+				name: metadata.name,
+				bound: status?.bound,
+				...(spec.addresses
+					? {
+							addresses: status?.addresses,
+							conditions: timeless(status?.conditions),
+						}
+					: { count: status?.addresses?.length }),
+			})),
+		portPools: cluster
+			.all<NodePortPool>("nodeportpools")
+			.map(({ metadata, status }) => ({
+				name: metadata.name,
+				used: status?.used,
+				assigned: (status?.assigned ?? [])
+					.filter(({ released }) => released === undefined)
+					.map(({ service, ports }) => [service, Object.keys(ports)]),
+				conditions: timeless(status?.conditions),
+			})),
+		policies: cluster
+			.all<ExternalIPPolicy>("externalippolicies")
+			.map(({ spec }) => spec),
 		balancers: [...cloud.balancers.values()]
 			.map(({ service, ports, targets }) => ({ service, ports, targets }))
 			.sort((a, b) => (a.service < b.service ? -1 : 1)),
@@ -209,6 +248,12 @@ function nameless<T>(service: Service, state: T): T {
 	if (asked === undefined)
 		for (const [at, pool] of (record?.pools ?? []).entries())
 			text = text.replaceAll(record?.addresses[at] ?? "", `<of ${pool}>`);
+	const external = externalIPRecordOf(service);
+	for (const [at, pool] of (external?.pools ?? []).entries())
+		text = text.replaceAll(external?.addresses[at] ?? "", `<out of ${pool}>`);
+	if (service.metadata.annotations?.[annotations.nodePorts]?.match(/^[a-z]+$/))
+		for (const { nodePort } of service.spec.ports ?? [])
+			if (nodePort) text = text.replaceAll(String(nodePort), "<port>");
 	return JSON.parse(text) as T;
 }
 
