@@ -207,7 +207,7 @@ describe("a pool with retention", () => {
 		[
 			"keeps it no longer than it says, and then serves who waits",
 			async () => {
-				await lab.pool("p", "10.1.0.0/32", { retention: "2s" });
+				await lab.pool("p", "10.1.0.0/32", { retention: "10s" });
 				await lab.service("web");
 				await lab.has("web", "10.1.0.0");
 				await lab.drop("web");
