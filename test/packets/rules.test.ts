@@ -287,6 +287,11 @@ const answered: readonly Row[] = [
 	row("pod-3", "an external IP", both, "node"),
 	row("outside", "the server of pod-1 itself", ["pod-1"], "outside"),
 	row("outside", "the server of the node itself", ["node"], "outside"),
+	row("pod-1", "the server of the node itself", ["node"], "pod-1"),
+	row("node", "the server of the node itself", ["node"], "node"),
+	row("node", "the server of pod-1 itself", ["pod-1"], "node"),
+	row("node", "an external IP", both, "node"),
+	row("node", "a ClusterIP with pod-3 alone", ["pod-3"], "node"),
 ];
 
 const refused: readonly Pick<Row, "from" | "to">[] = [

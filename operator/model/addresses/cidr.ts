@@ -136,6 +136,11 @@ const specialRanges = (
 	what,
 }));
 
+/** IPv6 addresses that every link has anew (fe80::/10): no packet for them comes from another one. */
+export function isLinkLocal({ family, value }: IpAddress): boolean {
+	return family === "IPv6" && value >> 118n === 0x3fan;
+}
+
 function withoutSpecialAddresses(
 	text: string,
 	range: AddressRange,

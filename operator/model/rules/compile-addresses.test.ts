@@ -233,6 +233,34 @@ describeTables({
 			],
 		],
 	},
+	"addresses that every link has anew": {
+		services: [
+			serviceOf(
+				{
+					type: "LoadBalancer",
+					clusterIPs: ["fd00:96::10"],
+					externalIPs: ["fe80::5", "2001:db8::5"],
+				},
+				{ ingress: [{ ip: "fe80::6" }] },
+			),
+		],
+		slices: [
+			sliceOf(["fd00:10:244:1::2@node-1"], { name: "v6", family: "IPv6" }),
+		],
+		rows: [
+			["are left out of external IPs", "outside -> fe80::5 TCP 80", "not ours"],
+			[
+				"are left out of ingress addresses",
+				"outside -> fe80::6 TCP 80",
+				"not ours",
+			],
+			[
+				"do not keep others out",
+				"outside -> 2001:db8::5 TCP 80",
+				"masqueraded to [fd00:10:244:1::2]:8080",
+			],
+		],
+	},
 	"an ExternalName": {
 		services: [
 			serviceOf({

@@ -40,6 +40,27 @@ describe("a node as its rules need it", () => {
 		]);
 	});
 
+	it("serves no NodePort at a link-local address, even where the Node names no other", () => {
+		const addresses = [
+			{ type: "InternalIP", address: "172.30.1.1" },
+			{ type: "InternalIP", address: "fe80::1" },
+			{ type: "ExternalIP", address: "2001:db8::1" },
+		];
+		const settings = { ...defaultNodeSettings, nodePortAddresses: ["::/0"] };
+		const of = (count: number) => ({
+			...node,
+			status: { addresses: addresses.slice(0, count) },
+		});
+		expect(rulesNode(of(3), defaultNodeSettings).nodePortAddresses).toEqual([
+			"172.30.1.1",
+			"2001:db8::1",
+		]);
+		expect(rulesNode(of(3), settings).nodePortAddresses).toEqual([
+			"2001:db8::1",
+		]);
+		expect(rulesNode(of(2), settings).nodePortAddresses).toEqual([]);
+	});
+
 	it("takes the pods' CIDRs of the whole cluster where they are given", () => {
 		const settings = {
 			...defaultNodeSettings,

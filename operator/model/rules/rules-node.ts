@@ -2,6 +2,7 @@ import type { IPFamily, Node } from "../../api/core.ts";
 import {
 	cidrRange,
 	formatCidr,
+	isLinkLocal,
 	parseCidr,
 	rangeContains,
 } from "../addresses/cidr.ts";
@@ -91,7 +92,7 @@ function addressesOf(node: Node, type: string): IpAddress[] {
 	return (node.status?.addresses ?? []).flatMap((each) => {
 		if (each.type !== type) return [];
 		const address = parseIp(each.address);
-		return address.ok ? [address.value] : [];
+		return address.ok && !isLinkLocal(address.value) ? [address.value] : [];
 	});
 }
 

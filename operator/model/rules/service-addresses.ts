@@ -1,4 +1,5 @@
 import type { Service } from "../../api/core.ts";
+import { isLinkLocal } from "../addresses/cidr.ts";
 import { type IpAddress, formatIp, parseIp } from "../addresses/ip.ts";
 import { vouchedAssignmentOf } from "../assignment.ts";
 import type { Grant } from "../external-ips/grants.ts";
@@ -36,7 +37,11 @@ export function serviceAddresses(
 		const known = new Map<string, IpAddress>();
 		for (const text of texts) {
 			const address = parseIp(text.trim());
-			if (address.ok) known.set(formatIp(address.value), address.value);
+			if (address.ok && isLinkLocal(address.value))
+				problems.push(
+					`${field}: ${formatIp(address.value)} is link-local; it is left out`,
+				);
+			else if (address.ok) known.set(formatIp(address.value), address.value);
 			else if (text.trim() !== "")
 				problems.push(`${field}: ${address.reason}; it is left out`);
 		}
