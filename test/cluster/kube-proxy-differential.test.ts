@@ -173,6 +173,7 @@ const shownElsewhere = [
 	"the label `ip_family` of its metrics",
 	"`/healthz` before the first sync",
 	"two Services want one address and port",
+	"UDP flows of a Service that goes",
 ];
 
 test("docs/reference/rules.md lists the differences, and no others", () => {
