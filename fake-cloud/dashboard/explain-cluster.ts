@@ -12,7 +12,14 @@ import {
 import type { Explanation } from "../../operator/model/explain/explanation.ts";
 import type { Explain, PendingService } from "./pending.ts";
 
-/** Asks a cluster which of its Services are not served, and why. */
+/** Of the time, how much goes into reading the cluster at most: one part in so many. */
+const share = 10;
+
+/**
+ * Asks a cluster which of its Services are not served, and why. Every answer reads all of the cluster, so pages that ask
+ * share one reading, and the next begins when the last is nine times as old as it took: a large cluster is told of less
+ * often, a small one whenever somebody asks.
+ */
 export function explainCluster(
 	client: Pick<KubeClient, "list" | "get">,
 	options: {
@@ -23,7 +30,8 @@ export function explainCluster(
 		controller?: ControllerPresence;
 	},
 ): Explain {
-	return async () => {
+	const { clock } = options;
+	const read = async () => {
 		const snapshot = await readCluster(client, options);
 		const { controller = snapshot.controller } = options;
 		const facts = new ClusterFacts({ ...snapshot, controller });
@@ -31,6 +39,25 @@ export function explainCluster(
 			.map((service) => explainService(service, facts))
 			.filter(isWaiting)
 			.map(pendingOf);
+	};
+	let answer: Promise<PendingService[]> | undefined;
+	let until = Number.POSITIVE_INFINITY;
+	return () => {
+		if (answer && clock.monotonic() < until) return answer;
+		const began = clock.monotonic();
+		until = Number.POSITIVE_INFINITY;
+		answer = read();
+		answer.then(
+			() => {
+				const now = clock.monotonic();
+				until = now + (share - 1) * (now - began);
+			},
+			// Whoever asked is told why; who asks next has it tried again.
+			() => {
+				until = clock.monotonic();
+			},
+		);
+		return answer;
 	};
 }
 
