@@ -14,6 +14,10 @@ RUN node_modules/.bin/tsc -p tsconfig.build.json \
 	&& rm -rf node_modules/node-linux-* node_modules/node-darwin-* node_modules/node-bin-* node_modules/.bin
 
 FROM node:26-slim
+# For agent --rules audit, which lists kube-proxy's rules; all else speaks to the kernel itself.
+RUN apt-get update \
+	&& apt-get install --yes --no-install-recommends nftables \
+	&& rm -rf /var/lib/apt/lists/*
 WORKDIR /fairlead
 ENV NODE_ENV=production
 COPY --from=build /fairlead/package.json ./

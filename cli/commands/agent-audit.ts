@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
-import { Gauge, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import { readKubeProxy } from "../../operator/agent/audit/kube-proxy.ts";
+import { auditMetrics } from "../../operator/agent/audit/metrics.ts";
 import {
 	auditTimes,
 	RulesAudit,
@@ -153,24 +154,4 @@ async function goOn(
 	report.stop();
 	await ports.end();
 	await probes.close();
-}
-
-function auditMetrics(registry: Registry, audit: RulesAudit): void {
-	const registers = [registry];
-	new Gauge({
-		name: "fairlead_agent_audit_services",
-		help: "Services for which kube-proxy's rules on this node are not what they should be.",
-		registers,
-		collect() {
-			this.set(audit.findings.size);
-		},
-	});
-	new Gauge({
-		name: "fairlead_agent_audit_last_timestamp_seconds",
-		help: "When kube-proxy's rules were last compared, in seconds since the epoch; 0: not yet.",
-		registers,
-		collect() {
-			this.set((audit.lookedAt ?? 0) / 1000);
-		},
-	});
 }

@@ -3,6 +3,7 @@ import { Registry } from "prom-client";
 import { createTelemetry } from "../../fake-cloud/api/telemetry.ts";
 import type { Engine } from "../../fake-cloud/engine/engine.ts";
 import type { Store } from "../../fake-cloud/store/store.ts";
+import { auditMetrics } from "../../operator/agent/audit/metrics.ts";
 import { agentMetrics } from "../../operator/agent/metrics.ts";
 import { controllerMetrics } from "../../operator/controller/metrics.ts";
 
@@ -16,6 +17,7 @@ describe("docs/reference/metrics.md", () => {
 		const registry = new Registry();
 		controllerMetrics(registry);
 		agentMetrics(registry);
+		auditMetrics(registry, { findings: new Map(), lookedAt: undefined });
 		const rows = [
 			...page.matchAll(/^\| `(\w+)` \| (\w+) \|[^|]*\| (.+) \|$/gm),
 		].map(([, name, type, help]) => ({ name, type, help }));

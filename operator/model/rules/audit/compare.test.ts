@@ -1,0 +1,112 @@
+import {
+	node1,
+	serviceOf,
+	sliceOf,
+} from "../../../../test/support/rules-world.ts";
+import { compareRules, kubeProxyProgram } from "./compare.ts";
+import type { FoundFrontend } from "./kube-proxy-rules.ts";
+
+const clusterIP = "10.96.0.10|TCP|80";
+const nodePort = "IPv4|NodePort|TCP|30080";
+const balancer = "203.0.113.10|TCP|80";
+const pods = ["10.244.1.2 8080", "10.244.2.2 8080"];
+
+const led = (
+	to: readonly string[],
+	more: Partial<FoundFrontend> = {},
+): FoundFrontend => ({
+	service: "default/web",
+	endpoints: new Set(to),
+	internalEndpoints: new Set(to),
+	affinity: false,
+	...more,
+});
+
+const web = serviceOf(
+	{
+		type: "LoadBalancer",
+		ports: [{ name: "http", port: 80, nodePort: 30080 }],
+		loadBalancerSourceRanges: ["192.0.2.0/24"],
+	},
+	{
+		ingress: [{ ip: "203.0.113.10" }],
+		annotations: { "fairlead.dev/assigned": "not kube-proxy's business" },
+	},
+);
+const wanted = kubeProxyProgram(
+	[
+		web,
+		serviceOf(
+			{ clusterIPs: ["10.96.0.99"] },
+			{
+				name: "handed-over",
+				labels: { "service.kubernetes.io/service-proxy-name": "fairlead.dev" },
+			},
+		),
+	],
+	[sliceOf(["10.244.1.2@node-1", "10.244.2.2@node-2"])],
+	node1,
+);
+const sources = new Set(["192.0.2.0/24", "203.0.113.10/32"]);
+const right: [string, FoundFrontend][] = [
+	[clusterIP, led(pods)],
+	[nodePort, led(pods)],
+	[balancer, led(pods, { sources })],
+];
+
+const rows: [
+	sentence: string,
+	change: [string, FoundFrontend | undefined][],
+	findings: string[],
+][] = [
+	["what is as it should be", [], []],
+	[
+		"a frontend that is missing",
+		[[nodePort, undefined]],
+		["NodePort TCP 30080 (IPv4) is missing"],
+	],
+	[
+		"an endpoint that is missing, and one too many",
+		[[clusterIP, led([pods[0] ?? "", "10.244.9.9 8080"])]],
+		[
+			"ClusterIP 10.96.0.10 TCP 80 does not lead to 10.244.2.2 8080 and leads to 10.244.9.9 8080 as well",
+		],
+	],
+	[
+		"pods that are led elsewhere",
+		[[nodePort, led(pods, { internalEndpoints: new Set([pods[0] ?? ""]) })]],
+		[
+			"NodePort TCP 30080 (IPv4) does not lead to 10.244.2.2 8080 (for pods and the node)",
+		],
+	],
+	[
+		"a refusal of what has endpoints",
+		[[clusterIP, led(pods, { refuses: "reject" })]],
+		[
+			"ClusterIP 10.96.0.10 TCP 80 has endpoints, and packets are rejected all the same",
+		],
+	],
+	[
+		"other source ranges",
+		[[balancer, led(pods, { sources: new Set(["198.18.0.0/15"]) })]],
+		[
+			"LoadBalancer 203.0.113.10 TCP 80 keeps out 192.0.2.0/24 of its source ranges",
+			"LoadBalancer 203.0.113.10 TCP 80 admits 198.18.0.0/15 beside its source ranges",
+		],
+	],
+	[
+		"an address that nobody wants there",
+		[["198.51.100.9|UDP|53", led(pods)]],
+		["198.51.100.9 UDP 53 is there and should not be"],
+	],
+];
+
+it.each(rows)("says of %s what it should", (_, change, findings) => {
+	const frontends = new Map(right);
+	for (const [key, frontend] of change)
+		if (frontend) frontends.set(key, frontend);
+		else frontends.delete(key);
+	expect(compareRules(wanted, { frontends })).toEqual(
+		new Map(findings.length > 0 ? [["default/web", findings]] : []),
+	);
+});
