@@ -224,19 +224,26 @@ describe("rules that somebody flushes", () => {
 });
 
 /** The agent of a node as a process of its own, in the node's namespace. */
-function agentProcess(node: NodeNetwork, ...args: string[]): Fairlead {
+function agentProcess(
+	node: NodeNetwork,
+	env: NodeJS.ProcessEnv = {},
+	...args: string[]
+): Fairlead {
 	const started = namespaceOf(node).run(
 		() =>
-			new Fairlead([
-				"agent",
-				"--node",
-				node.name,
-				"--kubeconfig",
-				cluster.kubeconfig,
-				"--metrics-port",
-				"0",
-				...args,
-			]),
+			new Fairlead(
+				[
+					"agent",
+					"--node",
+					node.name,
+					"--kubeconfig",
+					cluster.kubeconfig,
+					"--metrics-port",
+					"0",
+					...args,
+				],
+				env,
+			),
 	);
 	processes.push(started);
 	return started;
@@ -289,7 +296,7 @@ describe("fairlead agent", () => {
 			away,
 			readFileSync(cluster.kubeconfig, "utf8").replace(":6443", ":1"),
 		);
-		const agent = agentProcess(node, "--kubeconfig", away);
+		const agent = agentProcess(node, {}, "--kubeconfig", away);
 		const { probes } = await agent.logged(
 			({ msg }) => msg === "the agent is running",
 		);
@@ -301,21 +308,62 @@ describe("fairlead agent", () => {
 		expect((await agent.kill("SIGTERM")).code).toBe(0);
 	});
 
+	it("needs no program nft", async () => {
+		const [node] = cluster.nodes as [NodeNetwork];
+		const pod = await cluster.servingPod(1);
+		const service = await cluster.service("web", {});
+		await cluster.endpoints("web", [pod]);
+		const agent = agentProcess(node, { PATH: "/nonexistent" });
+		await inSync(agent);
+		expect(
+			await ask(cluster.clientOn(1), service.spec.clusterIP ?? "", 80),
+		).toMatch(/sees/);
+	});
+
+	it("that may not change the network ends with one line that says what it needs", async () => {
+		const agent = namespaceOf(cluster.node(1)).run(
+			() =>
+				new Fairlead(["agent", "--node", "node-1"], {}, [
+					"setpriv",
+					"--bounding-set=-net_admin",
+					"--inh-caps=-net_admin",
+					"--",
+				]),
+		);
+		processes.push(agent);
+		expect(await agent.ended).toEqual({ code: 1, signal: null });
+		expect(agent.out).toEqual([]);
+		expect(agent.log.map(({ msg }) => msg)).toEqual([
+			expect.stringContaining(
+				"the agent needs CAP_NET_ADMIN on its node",
+			) as string,
+		]);
+	});
+
 	it("--cleanup takes its rules away and nothing else", async () => {
 		const [node] = cluster.nodes as [NodeNetwork];
 		const pod = await cluster.servingPod(1);
 		const service = await cluster.service("web", {});
 		await cluster.endpoints("web", [pod]);
-		nft(node, "add", "table", "ip", "another");
+		for (const table of ["ip another", "ip6 another", "inet fairlead"])
+			nft(
+				node,
+				`add table ${table} { set s { type inet_service; elements = { 80 }; }; chain c { type filter hook input priority 0; tcp dport @s accept; }; }`,
+			);
+		nft(
+			node,
+			"add table ip another-nat { chain c { type nat hook postrouting priority 100; }; }",
+		);
+		const others = nft(node, "list", "ruleset");
 		const agent = agentProcess(node);
 		await inSync(agent);
 		await agent.kill("SIGTERM");
-		expect(nft(node, "list", "tables")).toContain("fairlead");
+		expect(nft(node, "list", "tables")).toContain("table ip fairlead\n");
 		const cleanup = namespaceOf(node).run(
 			() => new Fairlead(["agent", "--cleanup"]),
 		);
 		expect((await cleanup.ended).code).toBe(0);
-		expect(nft(node, "list", "tables")).toBe("table ip another\n");
+		expect(nft(node, "list", "ruleset")).toBe(others);
 		expect(
 			await ask(cluster.clientOn(1), service.spec.clusterIP ?? "", 80),
 		).not.toMatch(/sees/);

@@ -45,6 +45,10 @@ const families: readonly IPFamily[] = ["IPv4", "IPv6"];
 /** Where every place but the node serves its name and whom it sees, over TCP and UDP. */
 export const SERVER_PORT = 8080;
 
+/** What UDP clients bind: none that anybody serves, NodePorts included. */
+const CLIENT_PORT = 33_000;
+const LAST_CLIENT_PORT = 65_000;
+
 /** Index of the node's link to `outside`. */
 const FIRST_LINK = 10;
 
@@ -109,6 +113,7 @@ class World implements PacketWorld {
 	readonly #namespaces = new Map<PlaceName, NetworkNamespace>();
 	readonly #servers: (Server | UdpSocket)[] = [];
 	readonly #conversations = new Set<Conversation>();
+	#port = CLIENT_PORT;
 
 	namespaceOf(place: PlaceName): NetworkNamespace {
 		const namespace = this.#namespaces.get(place);
@@ -255,13 +260,23 @@ class World implements PacketWorld {
 			return this.#opened(streamConversation(namespace, host, port));
 		const socket = udpSocket(host);
 		socket.bind({
-			fd: bindUdpIn(namespace, isIPv6(host) ? "::" : "0.0.0.0", 0),
+			fd: bindUdpIn(
+				namespace,
+				isIPv6(host) ? "::" : "0.0.0.0",
+				this.#nextPort(),
+			),
 		});
 		return this.#opened(
 			datagramConversation(socket, host, port, Buffer.from("?"), (message) =>
 				read(message.toString()),
 			),
 		);
+	}
+
+	/** Not one that was used a moment ago: to conntrack its flow would be the same that it was then. */
+	#nextPort(): number {
+		this.#port = this.#port < LAST_CLIENT_PORT ? this.#port + 1 : CLIENT_PORT;
+		return this.#port;
 	}
 
 	#opened(conversation: Conversation): Conversation {
