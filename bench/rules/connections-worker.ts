@@ -33,18 +33,26 @@ const calls = {
 	connect(fd: number, address: Uint8Array, length: number): number;
 	accept4(fd: number, address: null, length: null, flags: number): number;
 };
-const namespace = openNetworkNamespace(path);
 
 if (work.role === "accept") accept(work.port);
 else
 	parentPort?.on("message", (task: ConnectTask | "stop") => {
 		if (task === "stop") return process.exit();
 		try {
-			parentPort?.postMessage(namespace.run(() => open(task)));
+			parentPort?.postMessage(inside(task));
 		} catch (error) {
 			parentPort?.postMessage({ error: (error as Error).message });
 		}
 	});
+
+function inside(task: ConnectTask): Connected {
+	const namespace = openNetworkNamespace(`/proc/self/fd/${task.namespaceFd}`);
+	try {
+		return namespace.run(() => open(task));
+	} finally {
+		namespace.close();
+	}
+}
 
 function open({ address, port, count }: ConnectTask): Connected {
 	const openUs = new Float64Array(count);
@@ -69,7 +77,7 @@ function open({ address, port, count }: ConnectTask): Connected {
 
 /** Until the thread is to end. */
 function accept(port: number): void {
-	const fd = namespace.run(socket);
+	const fd = openNetworkNamespace(path).run(socket);
 	const address = socketAddress("0.0.0.0", port);
 	const timeout = Buffer.alloc(16);
 	timeout.writeBigInt64LE(100_000n, 8);

@@ -1,7 +1,12 @@
-import type { NetworkNamespace } from "../../operator/kernel/namespaces.ts";
+import {
+	type NetworkNamespace,
+	ownNamespace,
+} from "../../operator/kernel/namespaces.ts";
 import { KernelThread } from "./kernel-thread.ts";
 
 export interface ConnectTask {
+	/** From where: its file descriptor in this process. */
+	namespaceFd: number;
 	address: string;
 	port: number;
 	count: number;
@@ -16,16 +21,23 @@ export interface Connected {
 
 const worker = "./connections-worker.ts";
 
-/** A thread that opens connections from a namespace, one after another, with blocking calls: nothing of Node is measured. */
+/**
+ * A thread that opens connections, one after another, with blocking calls: nothing of Node is measured. One for every
+ * namespace, so that what the machine does with a thread is the same for all that are compared.
+ */
 export class Connector {
 	readonly #thread: KernelThread;
 
-	constructor(namespace: NetworkNamespace) {
-		this.#thread = new KernelThread(worker, namespace, { role: "connect" });
+	constructor() {
+		this.#thread = new KernelThread(worker, ownNamespace, { role: "connect" });
 	}
 
-	async connect(task: ConnectTask): Promise<Connected> {
-		this.#thread.worker.postMessage(task);
+	async connect(
+		namespace: NetworkNamespace,
+		task: Omit<ConnectTask, "namespaceFd">,
+	): Promise<Connected> {
+		const whole: ConnectTask = { ...task, namespaceFd: namespace.fd };
+		this.#thread.worker.postMessage(whole);
 		return (await this.#thread.heard()) as Connected;
 	}
 

@@ -1,6 +1,9 @@
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import type { NetworkNamespace } from "../../operator/kernel/namespaces.ts";
+import {
+	type NetworkNamespace,
+	ownNamespace,
+} from "../../operator/kernel/namespaces.ts";
 
 /** What every thread below is given. */
 export interface ThreadData {
@@ -17,7 +20,10 @@ export class KernelThread {
 
 	constructor(file: string, namespace: NetworkNamespace, data: object = {}) {
 		const given: ThreadData = {
-			namespace: `/proc/self/fd/${namespace.fd}`,
+			namespace:
+				namespace === ownNamespace
+					? "/proc/self/ns/net"
+					: `/proc/self/fd/${namespace.fd}`,
 			stop: this.#stop,
 		};
 		this.worker = new Worker(new URL(file, import.meta.url), {

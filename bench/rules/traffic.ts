@@ -1,6 +1,7 @@
+import type { NetworkNamespace } from "../../operator/kernel/namespaces.ts";
 import { median, quantile } from "../figures.ts";
 import type { RulesCluster } from "./cluster.ts";
-import { Acceptor, Connector } from "./connections.ts";
+import { Acceptor, type Connected, Connector } from "./connections.ts";
 import { KernelWatch } from "./kernel-watch.ts";
 import { type BenchNode, benchNode, podAddresses } from "./node.ts";
 import { servicePorts } from "./objects.ts";
@@ -19,9 +20,17 @@ export interface TrafficFigures {
 }
 
 interface Side {
-	connector: Connector;
+	client: NetworkNamespace;
 	close(): Promise<void>;
 }
+
+interface Run {
+	rate: number;
+	p99Us: number;
+}
+
+/** Each run of one side consists of so many slices, between which the other side has its own. */
+const slices = 10;
 
 /**
  * New connections from a pod through a node to the ClusterIP of one Service with four endpoints, among all the others: what
@@ -37,6 +46,7 @@ export async function traffic(
 	const service = cluster.services[index];
 	const [{ port }] = servicePorts;
 	const sides: Side[] = [];
+	const connector = new Connector();
 	await cluster.endpoints(index, podAddresses);
 	try {
 		for (const proxy of [ours, theirs]) sides.push(await side(proxy, cluster));
@@ -44,25 +54,21 @@ export async function traffic(
 		const task = {
 			address: service?.spec.clusterIP ?? "",
 			port,
-			count: connections,
+			count: connections / slices,
 		};
-		const measure = async ({ connector }: Side) => {
-			const { openUs, seconds } = await connector.connect(task);
-			return {
-				rate: connections / seconds,
-				p99Us: quantile([...openUs], 0.99),
-			};
-		};
-		await measure(one);
-		await measure(other);
-		const pairs: Record<"a" | "b", { rate: number; p99Us: number }>[] = [];
+		for (const { client } of sides)
+			await connector.connect(client, { ...task, count: connections });
+		const pairs: Record<"a" | "b", Run>[] = [];
 		for (let run = 0; run < runs; run++) {
-			// Each goes first in turn: what else the machine does may come and go.
-			const first = await measure(run % 2 === 0 ? one : other);
-			const second = await measure(run % 2 === 0 ? other : one);
-			pairs.push(
-				run % 2 === 0 ? { a: first, b: second } : { a: second, b: first },
-			);
+			const [a, b]: [Connected[], Connected[]] = [[], []];
+			for (let slice = 0; slice < slices; slice++) {
+				// Each goes first in turn: what else the machine does may come and go.
+				const first = slice % 2 === 0;
+				if (first) a.push(await connector.connect(one.client, task));
+				b.push(await connector.connect(other.client, task));
+				if (!first) a.push(await connector.connect(one.client, task));
+			}
+			pairs.push({ a: together(a), b: together(b) });
 		}
 		return {
 			rate: median(pairs.map(({ a }) => a.rate)),
@@ -73,9 +79,16 @@ export async function traffic(
 			p99Ratio: median(pairs.map(({ a, b }) => a.p99Us / b.p99Us)),
 		};
 	} finally {
+		await connector.close();
 		for (const each of sides) await each.close();
 		await cluster.endpoints(index);
 	}
+}
+
+function together(parts: readonly Connected[]): Run {
+	const openUs = parts.flatMap((part) => [...part.openUs]);
+	const seconds = parts.reduce((sum, part) => sum + part.seconds, 0);
+	return { rate: openUs.length / seconds, p99Us: quantile(openUs, 0.99) };
 }
 
 async function side(proxy: Proxy, cluster: RulesCluster): Promise<Side> {
@@ -86,11 +99,9 @@ async function side(proxy: Proxy, cluster: RulesCluster): Promise<Side> {
 			node.pods,
 			servicePorts[0].targetPort,
 		);
-		const connector = new Connector(node.client);
 		return {
-			connector,
+			client: node.client,
 			async close() {
-				await connector.close();
 				await acceptor.close();
 				await node.close();
 			},
