@@ -2,7 +2,7 @@ import { jest } from "@jest/globals";
 import type { EndpointSlice, Service } from "../../operator/api/core.ts";
 import { resources } from "../../operator/cluster/kube.ts";
 import { type Cluster, startCluster } from "../support/cluster.ts";
-import { eventually } from "../support/eventually.ts";
+import { eventually as eventuallyWithin } from "../support/eventually.ts";
 import type { Answer } from "../support/packet-world.ts";
 import { outcomes } from "./kube-proxy-differential-answers.ts";
 import { type Asked, Desk } from "./kube-proxy-differential-desk.ts";
@@ -11,6 +11,10 @@ import { parseQuestion } from "./kube-proxy-differential-subject.ts";
 
 // A ceiling for a machine that is busy with other things.
 jest.setTimeout(120_000);
+
+/** With a limit that a busy machine does not reach. */
+const eventually = <T>(read: () => T | Promise<T>, holds: (value: T) => void) =>
+	eventuallyWithin(read, holds, 100_000);
 
 let cluster: Cluster;
 let desk: Desk;
