@@ -32,7 +32,8 @@ export class FakeWatch implements AsyncIterable<Batch> {
 		if (this.#held) this.#held.push(...batch);
 		else if (!this.muted) {
 			this.#onBytes();
-			this.#batches.push(structuredClone(batch));
+			// As JSON makes it: what structuredClone makes under Jest is of another realm, and equal to nothing of ours.
+			this.#batches.push(JSON.parse(JSON.stringify(batch)) as Batch);
 			this.#wake();
 		}
 	}
