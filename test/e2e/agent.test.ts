@@ -14,12 +14,8 @@ describe("fairlead agent", () => {
 	it.each([
 		[[], "--node is missing: the name of this machine's Node object"],
 		[
-			["--node", "node-1", "--rules", "audit"],
-			'--rules "audit": is not part of this version; use full, or off where another proxy runs',
-		],
-		[
 			["--node", "node-1", "--rules", "some"],
-			'--rules "some": must be full or off',
+			'--rules "some": must be full, balancers, audit or off',
 		],
 		[
 			["--node", "node-1", "--cluster-cidr", "10.244.0.0"],
