@@ -135,10 +135,12 @@ export class Allocator {
 			});
 		}
 		const changes = new Changes();
-		const woken = this.#waiting
-			.all()
-			.filter(({ request }) => this.#bring(request, changes).gained)
-			.map(({ request }) => request.uid);
+		const woken: string[] = [];
+		for (const { request } of this.#waiting.all()) {
+			if (!this.#bring(request, changes).gained) continue;
+			// What it left is for older ones first, who were tried before it was free.
+			woken.push(request.uid, ...this.#serve(changes, request));
+		}
 		const { freed, wake } = this.#effects(changes);
 		return { changed, freed, wake: [...new Set([...woken, ...wake])] };
 	}
@@ -326,8 +328,8 @@ export class Allocator {
 		return { freed: changes.freed, wake };
 	}
 
-	/** Gives what became available to those who wait for it, the oldest first, until nobody can use it. */
-	#serve(changes: Changes): string[] {
+	/** Gives what became available to those who wait for it, the oldest first, until nobody (older than `before`) can use it. */
+	#serve(changes: Changes, before?: AddressRequest): string[] {
 		if (this.#waiting.size === 0) return [];
 		const woken = new Set<string>();
 		for (;;) {
@@ -337,6 +339,7 @@ export class Allocator {
 				const waiter = this.#waiting.next(offer.key, offer.tried);
 				if (
 					waiter &&
+					(!before || compareAge(waiter.request, before) < 0) &&
 					(!oldest || compareAge(waiter.request, oldest.waiter.request) < 0)
 				)
 					oldest = { waiter, offer };

@@ -21,6 +21,22 @@ test("growing a pool serves who waited, the oldest first", () => {
 	});
 });
 
+test("what a Service leaves for a new pool is for the oldest who waits, tried before or not", () => {
+	const allocator = holders(
+		[pool("p", "10.0.0.0/32", { autoAssign: false })],
+		service("b", { requestedPool: "p" }),
+		service("b", { requestedPool: "q" }),
+		service("a"),
+		service("c"),
+	);
+	const { wake } = allocator.setPools([
+		pool("p", "10.0.0.0/32"),
+		pool("q", "10.0.1.0/32", { autoAssign: false }),
+	]);
+	expect(wake).toEqual(["b", "a"]);
+	expect(allocator.addressesOf("a")).toMatchObject([{ ip: "10.0.0.0" }]);
+});
+
 test.each<[string, Pool[], string | undefined, string, string]>([
 	[
 		"shrunk under its holder",
