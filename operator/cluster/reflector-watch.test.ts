@@ -159,6 +159,29 @@ describe("a watch", () => {
 		expect(world.told).toEqual([]);
 	});
 
+	test("may tell of what is known already among its initial events", async () => {
+		const world = setup();
+		world.kube.set(named("a"));
+		world.kube.watchList = "ignored";
+		world.reflector.start();
+		await world.clock.advance(0);
+		only(world.kube).hold();
+		const object = world.kube.set(named("a", "red"));
+		world.store.apply(object);
+		only(world.kube).release();
+		const annotations = { "k8s.io/initial-events-end": "true" };
+		const { resourceVersion = "" } = object.metadata;
+		only(world.kube).push([
+			{
+				type: "BOOKMARK",
+				object: { metadata: { resourceVersion, annotations } },
+			},
+		]);
+		await world.clock.advance(0);
+		await world.reflector.synced;
+		expect(verbs(world.kube)).toEqual(["watch"]);
+	});
+
 	test("whose events come twice and out of order ends in the same view", async () => {
 		const world = setup();
 		await synced(world);

@@ -252,7 +252,9 @@ export class Reflector<T extends KubeObject> {
 				{
 					signal: connection.signal,
 					onBytes: () => dog.heard(),
+					// Among the initial events a bookmark says that they are over.
 					isKnown: (key, version) =>
+						start !== undefined &&
 						this.#store.get(key)?.metadata.resourceVersion === version,
 				},
 			);

@@ -25,7 +25,7 @@ import {
 import { HistoryEnd, histories } from "../support/rules-histories.ts";
 
 // A ceiling for a machine that is busy with other things: half a minute on a quiet one.
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
 
 let world: PacketWorld;
 

@@ -16,7 +16,7 @@ import {
 } from "../support/packet-world.ts";
 
 // A ceiling for a machine that is busy with other things: fifteen seconds on a quiet one.
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
 
 const writer = fileURLToPath(
 	new URL("../support/dying-writer.ts", import.meta.url),

@@ -1,5 +1,9 @@
-import type { KubeObject } from "../../operator/api/meta.ts";
-import type { WatchEvent } from "../../operator/cluster/kube.ts";
+import { type KubeObject, objectKey } from "../../operator/api/meta.ts";
+import type {
+	IsKnown,
+	KubeClient,
+	WatchEvent,
+} from "../../operator/cluster/kube.ts";
 
 type Batch = WatchEvent<KubeObject>[];
 
@@ -13,18 +17,17 @@ export class FakeWatch implements AsyncIterable<Batch> {
 	onEnd: () => void = () => {};
 	#signal: AbortSignal;
 	#onBytes: () => void;
+	#isKnown: IsKnown;
 	#batches: Batch[] = [];
 	#held: Batch | undefined;
 	#over: { error?: Error } | undefined;
 	#wake: () => void = () => {};
 
-	constructor(
-		from: number,
-		options: { signal: AbortSignal; onBytes?: () => void },
-	) {
+	constructor(from: number, options: Parameters<KubeClient["watch"]>[2]) {
 		this.from = from;
 		this.#signal = options.signal;
 		this.#onBytes = options.onBytes ?? (() => {});
+		this.#isKnown = options.isKnown ?? (() => false);
 		this.#signal.addEventListener("abort", () => this.#end({}), { once: true });
 	}
 
@@ -33,9 +36,19 @@ export class FakeWatch implements AsyncIterable<Batch> {
 		else if (!this.muted) {
 			this.#onBytes();
 			// As JSON makes it: what structuredClone makes under Jest is of another realm, and equal to nothing of ours.
-			this.#batches.push(JSON.parse(JSON.stringify(batch)) as Batch);
+			const copy = JSON.parse(JSON.stringify(batch)) as Batch;
+			this.#batches.push(copy.map((event) => this.#read(event)));
 			this.#wake();
 		}
+	}
+
+	/** As the client's decoder does with an event that is known. */
+	#read(event: Batch[number]): Batch[number] {
+		if (event.type !== "MODIFIED") return event;
+		const { resourceVersion = "" } = event.object.metadata;
+		return this.#isKnown(objectKey(event.object), resourceVersion)
+			? { type: "BOOKMARK", object: { metadata: { resourceVersion } } }
+			: event;
 	}
 
 	/** Keeps what comes back until `release`. */

@@ -145,6 +145,8 @@ class World implements PacketWorld {
 			// A refusal that ICMP's rate limit swallows cannot be told from a drop.
 			"ipv4/icmp_ratelimit": 0,
 			"ipv6/icmp/ratelimit": 0,
+			// A flow of one question and one answer would be over in 30 s, which a busy machine may need to ask again.
+			"netfilter/nf_conntrack_udp_timeout": 600,
 		});
 		places
 			.filter((name) => name !== "node")
