@@ -187,6 +187,39 @@ describe.each(names)("an endpoint that goes: %s", (name) => {
 	);
 });
 
+describe.each(names)(
+	"an endpoint that terminates but still serves: %s",
+	(name) => {
+		test("keeps a client of UDP that goes on from its port, while others are led to the next", async () => {
+			const side = sideOf(name);
+			const asked = await desk.write({
+				spec,
+				slices: [{ endpoints: ["pod-1"] }],
+				rows: [],
+			});
+			await served(side, asked, "outside -> NodePort");
+			const flow = side.world.converse(
+				"outside",
+				"UDP",
+				side.world.addressOf("node", "IPv4"),
+				nodePortOf(asked.service, "udp"),
+			);
+			expect(await flow.say()).toEqual({ by: "pod-1", saw: "node" });
+			const { name: service } = asked.service.metadata;
+			for (const slice of desk.slicesOf(service, [
+				{ endpoints: ["pod-1 terminating", "pod-2"] },
+			]))
+				await desk.client.replace<EndpointSlice>(
+					resources.endpointSlices,
+					slice,
+				);
+			await served(side, asked, "outside -> NodePort", "pod-2 sees node");
+			expect(await flow.say()).toEqual({ by: "pod-1", saw: "node" });
+			flow.close();
+		});
+	},
+);
+
 describe("two Services that want one address and port", () => {
 	test("the older keeps it with Fairlead; with kube-proxy either may have it", async () => {
 		const older = await desk.write({

@@ -169,6 +169,24 @@ describe("a UDP client that keeps its port", () => {
 		expect(by(await client.say())).toBe("pod-2");
 	});
 
+	test("stays with an endpoint that terminates while that still serves, however often rules are written", async () => {
+		const [leaving] = udp(["pod-1"]).endpoints;
+		if (!leaving) throw new Error("no endpoint");
+		const after = { ...udp(["pod-2"]), lasting: [leaving] };
+		backend.replace(program(udp(["pod-1"])));
+		const client = world.converse("outside", "UDP", address, 80);
+		expect(by(await client.say())).toBe("pod-1");
+		backend.apply({ frontends: [{ before: udp(["pod-1"]), after }], held: [] });
+		expect(by(await client.say())).toBe("pod-1");
+		backend.replace(program(after));
+		expect(by(await client.say())).toBe("pod-1");
+		backend.apply({
+			frontends: [{ before: after, after: udp(["pod-2"]) }],
+			held: [],
+		});
+		expect(by(await client.say())).toBe("pod-2");
+	});
+
 	test("is served by the new rules although conntrack cannot be read, and led right when they are written again", async () => {
 		const troubles: Error[] = [];
 		backend.onTrouble = (error) => troubles.push(error);

@@ -34,8 +34,8 @@ type Allowed = Map<string, ReadonlySet<string>>;
 const withoutEnd = ["UDP", "SCTP"] as const;
 
 /**
- * Makes conntrack forget UDP and SCTP flows to changed frontends that lead to no endpoint of theirs: to one that is gone, or to
- * none at all because they began when there was none. (kube-proxy: pkg/proxy/conntrack.)
+ * Makes conntrack forget UDP and SCTP flows to changed frontends that lead to no endpoint that serves: to one that is gone, or
+ * to none at all because they began when there was none. (kube-proxy: pkg/proxy/conntrack.)
  */
 export function forgetStaleFlows(
 	socket: NetlinkSocket,
@@ -58,9 +58,9 @@ function forgetFlowsOf(
 		const either = after ?? before;
 		if (either?.family !== family || either.protocol !== protocol) continue;
 		const began = allEndpoints(before).length === 0;
-		if (!began && !lostEndpoints(before, after)) continue;
+		if (!began && !lost(serving(before), serving(after))) continue;
 		const key = serviceKey(either).toString("latin1");
-		allowed.set(key, dataOf(allEndpoints(after)));
+		allowed.set(key, dataOf(serving(after)));
 		if (!after) gone.add(key);
 	}
 	if (allowed.size === 0 || countFlows(socket) === 0) return;
@@ -77,6 +77,12 @@ function forgetFlowsOf(
 		},
 	);
 	deleteFlows(socket, family, stale);
+}
+
+/** Where flows may lead that began earlier. */
+function serving(frontend: Frontend | undefined): readonly Backend[] {
+	const chosen = allEndpoints(frontend);
+	return frontend?.lasting ? [...chosen, ...frontend.lasting] : chosen;
 }
 
 /** Few enough not to make a full write much longer. */

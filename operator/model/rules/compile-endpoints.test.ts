@@ -1,3 +1,5 @@
+import type { Protocol } from "../../api/core.ts";
+import { compile } from "./compile.ts";
 import {
 	describeTables,
 	node1,
@@ -278,4 +280,54 @@ describeTables({
 		],
 		rows: [["are ignored", clusterIP, "to 10.244.1.2:8080, 10.244.2.2:8080"]],
 	},
+});
+
+describe("flows that began earlier", () => {
+	const slice = sliceOf(
+		[
+			"10.244.1.2@node-1",
+			"10.244.1.3@node-1 terminating",
+			"10.244.1.4@node-1 gone",
+			"10.244.2.2@node-2",
+		],
+		{
+			ports: [
+				{ name: "udp", protocol: "UDP", port: 8080 },
+				{ name: "tcp", protocol: "TCP", port: 8080 },
+			],
+		},
+	);
+	const lasting = (protocol: Protocol, policy: "Cluster" | "Local") => {
+		const name = protocol.toLowerCase();
+		const service = serviceOf({
+			internalTrafficPolicy: policy,
+			ports: [{ name, port: 80, protocol }],
+		});
+		const { program } = compile({
+			services: [service],
+			slices: [slice],
+			node: node1,
+		});
+		return program.frontends
+			.get(`10.96.0.10|${protocol}|80`)
+			?.lasting?.map(({ address }) => address);
+	};
+
+	it.each([
+		[
+			"over UDP stay with who terminates and still serves",
+			"UDP",
+			"Cluster",
+			["10.244.1.3"],
+		],
+		[
+			"over UDP stay with who a policy leaves out",
+			"UDP",
+			"Local",
+			["10.244.1.3", "10.244.2.2"],
+		],
+		["over TCP end by themselves", "TCP", "Cluster", undefined],
+	] as const)("%s", (_what, protocol, policy, expected) => {
+		expect(lasting(protocol, policy)).toEqual(expected);
+	});
 });

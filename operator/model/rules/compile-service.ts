@@ -110,6 +110,7 @@ export function compileService(
 					service: serviceKey,
 					portName: port.name ?? "",
 					...routing,
+					...(protocol === "TCP" ? {} : lastingBeside(routing, chosen)),
 					...(affinitySeconds === undefined ? {} : { affinitySeconds }),
 					...(kind === "LoadBalancer" && !open ? { sourceRanges: cidrs } : {}),
 				});
@@ -179,6 +180,8 @@ interface UsedEndpoints {
 	cluster: readonly Backend[];
 	local: readonly Backend[];
 	anywhere: boolean;
+	/** All that serve, whatever the policy. */
+	serving: readonly Backend[];
 }
 
 function usedEndpoints(
@@ -186,7 +189,29 @@ function usedEndpoints(
 	node: RulesNode,
 ): UsedEndpoints {
 	const { cluster, local, anywhere } = chooseEndpoints(endpoints, node);
-	return { cluster: cluster.map(backend), local: local.map(backend), anywhere };
+	return {
+		cluster: cluster.map(backend),
+		local: local.map(backend),
+		anywhere,
+		serving: endpoints
+			.filter((each) => each.ready || each.serving)
+			.map(backend),
+	};
+}
+
+function lastingBeside(
+	{ endpoints, internalEndpoints = [] }: Routing,
+	{ serving }: UsedEndpoints,
+): Pick<Frontend, "lasting"> {
+	const chosen = new Set(
+		[...endpoints, ...internalEndpoints].map(
+			({ address, port }) => `${address}|${port}`,
+		),
+	);
+	const lasting = serving.filter(
+		({ address, port }) => !chosen.has(`${address}|${port}`),
+	);
+	return lasting.length > 0 ? { lasting } : {};
 }
 
 function backend({ address, port, local }: ServiceEndpoint): Backend {

@@ -61,7 +61,8 @@ export function sameFrontend(a: Frontend, b: Frontend): boolean {
 			a.affinitySeconds === b.affinitySeconds &&
 			sameList(a.sourceRanges, b.sourceRanges, (x, y) => x === y) &&
 			sameList(a.endpoints, b.endpoints, sameBackend) &&
-			sameList(a.internalEndpoints, b.internalEndpoints, sameBackend))
+			sameList(a.internalEndpoints, b.internalEndpoints, sameBackend) &&
+			sameList(a.lasting, b.lasting, sameBackend))
 	);
 }
 

@@ -56,6 +56,11 @@ export interface Frontend {
 	 */
 	internalEndpoints?: readonly Backend[];
 	/**
+	 * UDP and SCTP: endpoints that new flows do not go to but that still serve (they terminate, or a hint or policy leaves
+	 * them out); flows that lead there stay (k8s.io/kubernetes, pkg/proxy/conntrack). Absent: none.
+	 */
+	lasting?: readonly Backend[];
+	/**
 	 * `always`: the endpoint sees this node's address (NodePort, LoadBalancer and ExternalIP of policy Cluster);
 	 * `outside`: only where the source is no pod of this cluster (ClusterIP); `node`: only what this node itself sends
 	 * (policy Local; kube-proxy leaves pods their address there). A packet that comes back to its own sender is masqueraded
