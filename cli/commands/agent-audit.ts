@@ -12,10 +12,14 @@ import {
 	type AgentLeaseOptions,
 } from "../../operator/agent/lease/agent-lease.ts";
 import { startNodePortFacts } from "../../operator/agent/ports/start-node-port-facts.ts";
-import { startAgentStores } from "../../operator/agent/stores.ts";
+import {
+	type AgentStores,
+	startAgentStores,
+} from "../../operator/agent/stores.ts";
 import { sleep } from "../../operator/clock.ts";
 import { EventRecorder } from "../../operator/cluster/events.ts";
 import type { KubeClient } from "../../operator/cluster/kube.ts";
+import { FairleadError } from "../../operator/errors.ts";
 import { ownNamespace } from "../../operator/kernel/namespaces.ts";
 import type { Log } from "../../operator/log.ts";
 import { startProbeServer } from "../../operator/probes/server.ts";
@@ -24,8 +28,12 @@ import type { FlagValues } from "../flags.ts";
 import { table } from "../output/table.ts";
 import { type Runtime, stopped } from "../runtime.ts";
 
-/** Exit code of `--once` where kube-proxy's rules are not what they should be. */
+/** Exit codes of `--once`: where it could not look, and where kube-proxy's rules are not what they should be. */
+const unknown = 1;
 const different = 3;
+
+/** How long `--once` waits for all it needs of the cluster, in milliseconds. */
+const clusterMs = 30_000;
 
 export interface AuditContext {
 	flags: FlagValues<typeof agentFlags>;
@@ -33,7 +41,6 @@ export interface AuditContext {
 	node: string;
 	client: KubeClient;
 	lease: Pick<AgentLeaseOptions, "client" | "namespace" | "instance">;
-	nodeUid: () => Promise<string | undefined>;
 	registry: Registry;
 	log: Log;
 }
@@ -65,7 +72,7 @@ export async function auditRules(context: AuditContext): Promise<number> {
 		tell: flags.once ? () => {} : incidentEvents(node, stores, events),
 	});
 	try {
-		if (flags.once) return await once(context, stores.synced, audit);
+		if (flags.once) return await once(context, stores, audit);
 		await goOn(context, audit, stores);
 		return 0;
 	} finally {
@@ -77,15 +84,42 @@ export async function auditRules(context: AuditContext): Promise<number> {
 }
 
 async function once(
-	{ flags, runtime }: AuditContext,
-	synced: Promise<unknown>,
+	context: AuditContext,
+	stores: Pick<AgentStores, "synced" | "problems">,
 	audit: RulesAudit,
 ): Promise<number> {
-	await synced;
-	await audit.look();
-	// What kube-proxy is about to write is no finding.
-	await sleep(runtime.clock, auditTimes.confirmMs, runtime.stop);
-	await audit.look();
+	const { runtime, log } = context;
+	// Neither the clock's timers nor an API server that is tried again and again keep the process alive.
+	const alive = setInterval(() => {}, 2 ** 30);
+	try {
+		await Promise.race([stores.synced, cannotRead(runtime, stores)]);
+		await audit.look();
+		// What kube-proxy is about to write is no finding.
+		await sleep(runtime.clock, auditTimes.confirmMs, runtime.stop);
+		await audit.look();
+	} catch (error) {
+		if (error !== runtime.stop.reason) throw error;
+		log.warn("asked to stop before the audit had looked twice");
+		return unknown;
+	} finally {
+		clearInterval(alive);
+	}
+	return print(context, audit);
+}
+
+/** Rejects in the end: what is waited for comes before, or there is no use in waiting. */
+async function cannotRead(
+	{ clock, stop }: Runtime,
+	stores: Pick<AgentStores, "problems">,
+): Promise<never> {
+	await sleep(clock, clusterMs, stop);
+	throw new FairleadError(
+		"KubeUnreachable",
+		`the cluster could not be read in ${clusterMs / 1000} s: ${stores.problems().join("; ")}`,
+	);
+}
+
+function print({ flags, runtime }: AuditContext, audit: RulesAudit): number {
 	const findings = [...audit.findings].sort(([a], [b]) => (a < b ? -1 : 1));
 	if (flags.output === "json")
 		runtime.stdout(JSON.stringify(Object.fromEntries(findings), null, 2));
@@ -105,7 +139,7 @@ async function once(
 async function goOn(
 	context: AuditContext,
 	audit: RulesAudit,
-	stores: { problems(): string[] },
+	stores: Pick<AgentStores, "nodes" | "problems">,
 ): Promise<void> {
 	const { flags, runtime, node, client, lease, registry, log } = context;
 	const { clock, random } = runtime;
@@ -121,7 +155,7 @@ async function goOn(
 	const report = new AgentLease({
 		...lease,
 		node,
-		nodeUid: context.nodeUid,
+		nodeUid: async () => stores.nodes.get(node)?.metadata.uid,
 		report: () => ({
 			node,
 			rules: "audit",
@@ -132,6 +166,9 @@ async function goOn(
 		log,
 	});
 	ports.onChange(() => report.changed());
+	const forgetNode = stores.nodes.onChange(({ type }) => {
+		if (type === "added") report.nodeIsThere();
+	});
 	auditMetrics(registry, audit);
 	const probes = await startProbeServer({
 		host: flags["metrics-host"],
@@ -151,6 +188,7 @@ async function goOn(
 		"the agent is running; it writes no rules and checks kube-proxy's",
 	);
 	await stopped(runtime);
+	forgetNode();
 	report.stop();
 	await ports.end();
 	await probes.close();

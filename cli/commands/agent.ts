@@ -75,10 +75,8 @@ export async function agent(
 	};
 	if (flags.rules === "audit") {
 		const { auditRules } = await import("./agent-audit.ts");
-		return auditRules({
-			...{ flags, runtime, node, client, lease, registry, log },
-			nodeUid: () => nodeUid(client, node),
-		});
+		const context = { flags, runtime, node, client, lease, registry, log };
+		return auditRules(context);
 	}
 	const ports = startNodePortFacts({
 		client,

@@ -46,8 +46,12 @@ jest.setTimeout(180_000);
 const namespace = "fairlead-system";
 const account = (name: string) => `system:serviceaccount:${namespace}:${name}`;
 const user = account("fairlead");
-/** Of the agents that carry Services, and of those that leave the rules alone. */
-const agents = { full: "fairlead-agent", off: "idle-agent" };
+/** Of the agents that carry Services, of those that check kube-proxy's rules, and of those that leave the rules alone. */
+const agents = {
+	full: "fairlead-agent",
+	audit: "checking-agent",
+	off: "idle-agent",
+};
 
 const values = {
 	controller: { auditSchedule: "* * * * * *" },
@@ -531,6 +535,72 @@ describe("an agent under the chart's service account, with the capabilities of i
 		await reports("full");
 		expect(await agent.kill("SIGTERM")).toEqual({ code: 0, signal: null });
 		await balance("full");
+	});
+
+	it("that checks kube-proxy's rules tells Services what is wrong, some of it twice, and needs every grant for it", async () => {
+		const wheres = ["default", "team"];
+		const offer = async (port: number) => {
+			for (const where of wheres)
+				await world.service(
+					"missed",
+					{ type: "ClusterIP", ports: [{ name: "http", port }] },
+					where,
+				);
+		};
+		/** While it is another proxy's, nothing is wrong. */
+		const handOver = async (to: "other" | undefined) => {
+			const label = "service.kubernetes.io/service-proxy-name";
+			for (const where of wheres)
+				await kubectl(
+					...["-n", where, "label", "svc", "missed", "--overwrite"],
+					to === undefined ? `${label}-` : `${label}=${to}`,
+				);
+		};
+		await kubectl("-n", namespace, "delete", "lease", "fairlead-agent-here");
+		// As of a kube-proxy that writes nothing.
+		network.run(() =>
+			execFileSync("nft", ["add", "table", "ip", "kube-proxy"]),
+		);
+		await offer(80);
+		const agent = await begin("audit");
+		/** It has said so that often, of each of the Services. */
+		const said = (msg: string, times: number) =>
+			eventually(
+				async () =>
+					wheres.map(
+						(where) =>
+							agent.log.filter(
+								(line) =>
+									line.msg === msg && line["service"] === `${where}/missed`,
+							).length,
+					),
+				(counts) => expect(counts).toEqual(wheres.map(() => times)),
+				40_000,
+			);
+		const wrong = (times: number) =>
+			said("kube-proxy's rules are not what they should be", times);
+		const right = (times: number) =>
+			said("kube-proxy's rules are what they should be", times);
+		await wrong(1);
+		// The same thing is told anew only when another was told in between.
+		for (const [at, port] of [81, 80].entries()) {
+			await handOver("other");
+			await right(at + 1);
+			await offer(port);
+			await handOver(undefined);
+			await wrong(at + 2);
+		}
+		for (const verb of ["create", "patch"])
+			await eventually(
+				() => usedBy("audit", verb, "events.k8s.io/events"),
+				(found) =>
+					expect(found.map((use) => use.namespace)).toEqual(
+						expect.arrayContaining(wheres),
+					),
+			);
+		await reports("audit");
+		expect(await agent.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+		await balance("audit");
 	});
 
 	it("that leaves the rules alone needs less, and is granted less", async () => {

@@ -96,4 +96,29 @@ describe("fairlead agent", () => {
 			expect.stringContaining("kubeconfig"),
 		]);
 	});
+
+	it("with --rules audit --once goes on trying an API server that refuses connections, until it is asked to stop", async () => {
+		const folder = await mkdtemp(join(tmpdir(), "fairlead-agent-"));
+		const kubeconfig = join(folder, "kubeconfig");
+		await writeFile(
+			kubeconfig,
+			JSON.stringify({
+				apiVersion: "v1",
+				kind: "Config",
+				clusters: [{ name: "none", cluster: { server: "http://127.0.0.1:1" } }],
+				users: [{ name: "me", user: { token: "secret" } }],
+				contexts: [{ name: "it", context: { cluster: "none", user: "me" } }],
+				"current-context": "it",
+			}),
+		);
+		const flags = ["--node", "node-1", "--rules", "audit", "--once"];
+		const agent = new Fairlead(["agent", ...flags], { KUBECONFIG: kubeconfig });
+		try {
+			await agent.logged(({ msg }) => msg.startsWith("lost services:"));
+			expect((await agent.kill("SIGTERM")).code).toBe(1);
+		} finally {
+			await agent.kill("SIGKILL");
+			await rm(folder, { recursive: true });
+		}
+	});
 });
