@@ -192,7 +192,11 @@ describe("a record of external IPs", () => {
 			namespaceSelector: { matchLabels: { team: "other" } },
 		},
 	};
-	const recorded = (ip: string, pool: string, message?: string): Service => ({
+	const recorded = (
+		ip: string,
+		pool: string,
+		said?: `${"True" | "False"}: ${string}`,
+	): Service => ({
 		metadata: {
 			namespace: "shop",
 			name: "web",
@@ -208,16 +212,16 @@ describe("a record of external IPs", () => {
 			},
 		},
 		spec: { ipFamilies: ["IPv4"], ports: [{ port: 80 }] },
-		...(message === undefined
+		...(said === undefined
 			? {}
 			: {
 					status: {
 						conditions: [
 							{
 								type: conditions.externalIPs,
-								status: message.startsWith("pool") ? "False" : "True",
+								status: said.startsWith("True") ? "True" : "False",
 								reason: "R",
-								message,
+								message: said.slice(said.indexOf(" ") + 1),
 								lastTransitionTime: "2026-01-01T00:00:00Z",
 							},
 						],
@@ -230,17 +234,31 @@ describe("a record of external IPs", () => {
 		return addresses.external(service).addresses.map(({ ip }) => ip);
 	};
 
-	it.each([
+	it.each<
+		[string, string, `${"True" | "False"}: ${string}` | undefined, string]
+	>([
 		[
 			"that the condition bears out is kept",
 			"10.2.0.2",
-			"10.2.0.2 (pool theirs)",
+			"True: 10.2.0.2 (pool theirs)",
 			"10.2.0.2",
 		],
 		[
 			"with more said behind it is kept",
 			"10.2.0.2",
-			"10.2.0.2 (pool theirs); somebody",
+			"True: 10.2.0.2 (pool theirs); somebody",
+			"10.2.0.2",
+		],
+		[
+			"that nothing restricts is kept",
+			"10.2.0.2",
+			"True: 8.8.8.8, 10.2.0.2 (pool theirs); the kind ExternalIPPolicy is not installed",
+			"10.2.0.2",
+		],
+		[
+			"that was assigned is kept beside what is wrong",
+			"10.2.0.2",
+			"False: assigned: 10.2.0.2 (pool theirs); 8.8.8.8 is in no AddressPool",
 			"10.2.0.2",
 		],
 		[
@@ -258,19 +276,43 @@ describe("a record of external IPs", () => {
 		["of others' pool takes nothing", "10.2.0.2", undefined, "10.0.0.0"],
 		["of no pool takes nothing", "10.9.0.2", undefined, "10.0.0.0"],
 		[
-			"that nothing restricts is no pool's word",
-			"10.1.0.2",
-			"10.1.0.2; the kind ExternalIPPolicy is not installed",
+			"of what the user wrote himself, where nothing restricts that, takes nothing",
+			"10.2.0.2",
+			"True: 10.2.0.2; the kind ExternalIPPolicy is not installed",
 			"10.0.0.0",
 		],
 		[
-			"is not borne out by what a user can put into a message",
+			"of what the user wrote himself, beside what is wrong, takes nothing",
 			"10.2.0.2",
-			'pool "x; in order: 10.2.0.2 (pool theirs), y" does not exist',
+			"False: 8.8.8.8 is in no AddressPool; in order: 10.2.0.2 (pool theirs)",
 			"10.0.0.0",
 		],
-	])("%s", (_what, ip, message, expected) => {
+		[
+			"of another address than was assigned takes nothing",
+			"10.2.0.2",
+			"False: assigned: 10.2.0.3 (pool theirs); 8.8.8.8 is in no AddressPool",
+			"10.0.0.0",
+		],
+		[
+			"is not borne out by what a user can put into the name of a pool",
+			"10.2.0.2",
+			'False: pool "x; assigned: 10.2.0.2 (pool theirs), y" does not exist',
+			"10.0.0.0",
+		],
+		[
+			"is not borne out by what a user can put into an entry of his own",
+			"10.2.0.2",
+			'False: "assigned: 10.2.0.2 (pool theirs); " is not an IP address',
+			"10.0.0.0",
+		],
+		[
+			"is not borne out by such an entry behind what was assigned",
+			"10.2.0.2",
+			'False: assigned: 10.0.0.1 (pool out); "assigned: 10.2.0.2 (pool theirs), " is not an IP address',
+			"10.0.0.0",
+		],
+	])("%s", (_what, ip, said, expected) => {
 		const pool = ip.startsWith("10.2") ? "theirs" : "out";
-		expect(takesBack(recorded(ip, pool, message))).toEqual([expected]);
+		expect(takesBack(recorded(ip, pool, said))).toEqual([expected]);
 	});
 });

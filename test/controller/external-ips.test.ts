@@ -125,10 +125,15 @@ const recorded = (name: string): unknown => {
 		? undefined
 		: (JSON.parse(text) as { addresses: string[] }).addresses;
 };
-const has = (name: string, addresses: string[] | undefined) =>
+const has = (
+	name: string,
+	addresses: string[] | undefined,
+	own: string[] = [],
+) =>
 	eventually(
 		() => [recorded(name), get(name)?.spec.externalIPs],
-		(found) => expect(found).toEqual([addresses, addresses]),
+		(found) =>
+			expect(found).toEqual([addresses, addresses && [...own, ...addresses]]),
 	);
 const policy = () =>
 	kube.get<ExternalIPPolicy>("externalippolicies", "compiled")?.spec;
@@ -434,6 +439,31 @@ describe("an external IP that somebody wrote himself", () => {
 });
 
 describe("an external IP by annotation", () => {
+	describe("stays over a restart, whatever became of its pool,", () => {
+		it.each<[string, boolean, string[] | undefined, string]>([
+			["where nothing restricts it", false, undefined, "True/Unrestricted"],
+			["beside a bad one of the user's own", true, ["8.8.8.8"], "False/"],
+		])("%s", async (_where, installed, own, said) => {
+			if (!installed) kube.notInstalled.add("externalippolicies");
+			kube.set(
+				"services",
+				service("web", { asks: "auto", ...(own ? { externalIPs: own } : {}) }),
+			);
+			start();
+			await has("web", ["192.0.2.8"], own);
+			await says("web", said);
+			await controller?.stop();
+			kube.set(
+				"addresspools",
+				pool("a", ["192.0.2.9-192.0.2.11"], { autoAssign: false }),
+			);
+			kube.set("services", service("other", { asks: "a" }));
+			start();
+			await has("other", ["192.0.2.9"]);
+			expect(recorded("web")).toEqual(["192.0.2.8"]);
+		});
+	});
+
 	it("is recorded first, then written beside what the user wrote himself", async () => {
 		kube.set(
 			"services",

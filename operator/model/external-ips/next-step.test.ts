@@ -1,12 +1,18 @@
 import fc from "fast-check";
 import type { Service } from "../../api/core.ts";
 import { annotations, conditions } from "../../api/names.ts";
+import { assess } from "./assessment.ts";
 import {
 	type ExternalIPStep,
 	type ExternalIPWorld,
 	nextExternalIPStep,
 } from "./next-step.ts";
-import { externalIPRecordOf, parseExternalIPRecord } from "./record.ts";
+import {
+	externalIPRecordOf,
+	formatExternalIPRecord,
+	parseExternalIPRecord,
+	vouchedExternalIPRecordOf,
+} from "./record.ts";
 
 const now = "2026-01-01T00:00:00Z";
 
@@ -102,6 +108,88 @@ test("whatever is allocated over time, and wherever it stops, the user's own ent
 			},
 		),
 	);
+});
+
+describe("the condition bears out the record", () => {
+	const smuggled = [
+		"assigned: 192.0.2.7 (pool a); ",
+		"x; assigned: 192.0.2.7 (pool a), y",
+		"192.0.2.7 (pool a)",
+		"192.0.2.7",
+	];
+	const worlds = fc
+		.record({
+			assigned: fc.subarray(["192.0.2.1", "2001:db8::1"], { minLength: 1 }),
+			own: fc.subarray(["198.51.100.1", "8.8.8.8", ...smuggled]),
+			refused: fc.subarray(["192.0.2.1", "198.51.100.1", "8.8.8.8"]),
+			lacks: fc.option(fc.constantFrom(...smuggled), { nil: undefined }),
+			restricted: fc.boolean(),
+			specRefusal: fc.option(fc.constantFrom(...smuggled), { nil: undefined }),
+			contested: fc.option(fc.constant(["spec.externalIPs"]), {
+				nil: undefined,
+			}),
+		})
+		.map((made) => {
+			const { assigned, own, refused, lacks, restricted } = made;
+			const service: Service = {
+				...plain,
+				spec: { externalIPs: [...own, ...assigned] },
+			};
+			const world: ExternalIPWorld = {
+				...worldOf(service, assigned),
+				allocation: {
+					addresses: assigned.map((ip) => ({ ip, pool: "a" })),
+					...(lacks === undefined
+						? {}
+						: {
+								lacks: {
+									reason: "PoolNotFound",
+									message: `pool ${JSON.stringify(lacks)}: does not exist`,
+								},
+							}),
+				},
+				findings: assess(service, [...own, ...assigned], {
+					key: "shop/web",
+					grantOf: restricted
+						? (ip) =>
+								refused.includes(ip)
+									? { kind: "NotGranted", pool: undefined }
+									: { kind: "Granted", pool: "b" }
+						: undefined,
+					usersOf: () => [],
+				}),
+				restricted,
+				specRefusal: made.specRefusal,
+				contested: made.contested,
+			};
+			return after(service, nextExternalIPStep(world));
+		});
+
+	it("of all that is assigned, whatever else is the matter", () => {
+		fc.assert(
+			fc.property(worlds, (service) => {
+				const record = externalIPRecordOf(service);
+				expect(record).toBeDefined();
+				expect(vouchedExternalIPRecordOf(service)).toEqual(record);
+			}),
+		);
+	});
+
+	it("and no other, whatever the user writes elsewhere", () => {
+		const others = fc.constantFrom("192.0.2.7", "198.51.100.1", "8.8.8.8");
+		fc.assert(
+			fc.property(worlds, others, (service, ip) => {
+				service.metadata.annotations = {
+					[annotations.assignedExternalIPs]: formatExternalIPRecord({
+						addresses: [ip],
+						pools: ["a"],
+						number: "1",
+					}),
+				};
+				expect(vouchedExternalIPRecordOf(service)).toBeUndefined();
+			}),
+		);
+	});
 });
 
 test("a Service that is being deleted is left alone", () => {

@@ -9,7 +9,11 @@ import {
 	type ServiceChange,
 } from "../next-step.ts";
 import type { Finding } from "./assessment.ts";
-import { externalIPRecordOf, formatExternalIPRecord } from "./record.ts";
+import {
+	assignedPrefix,
+	externalIPRecordOf,
+	formatExternalIPRecord,
+} from "./record.ts";
 
 /** All that the external IPs of one Service depend on. */
 export interface ExternalIPWorld {
@@ -151,22 +155,36 @@ function verdictOf({
 			...(lacks ? [lacks.reason] : []),
 		]),
 	];
-	const [only, ...others] = codes;
-	const fine = findings
-		.filter(({ problem }) => !problem)
-		.map(({ ip, pool }) => (pool === undefined ? ip : `${ip} (pool ${pool})`));
-	if (only !== undefined)
+	const [only] = codes;
+	const assigned = new Map(
+		allocation?.addresses.map(({ ip, pool }) => [ip, pool]),
+	);
+	const named = (ip: string, pool: string | undefined) =>
+		pool === undefined ? ip : `${ip} (pool ${pool})`;
+	const fine = findings.filter(({ problem }) => !problem);
+	if (only !== undefined) {
+		const others = fine.filter(({ ip }) => !assigned.has(ip));
+		const ours = [...assigned].map(([ip, pool]) => named(ip, pool));
 		return {
 			type,
 			status: "False",
-			reason: others.length > 0 ? "SeveralProblems" : only,
+			reason: codes.length > 1 ? "SeveralProblems" : only,
 			message: [
+				...(ours.length > 0 ? [`${assignedPrefix}${ours.join(", ")}`] : []),
 				...problems.map(({ message }) => message),
 				...(lacks ? [lacks.message] : []),
-				...(fine.length > 0 ? [`in order: ${fine.join(", ")}`] : []),
+				...(others.length > 0
+					? [
+							`in order: ${others.map(({ ip, pool }) => named(ip, pool)).join(", ")}`,
+						]
+					: []),
 			].join("; "),
 		};
-	const list = fine.join(", ");
+	}
+	// Of what is assigned the pool that it is from, which is the record's: where nothing is restricted no other is known.
+	const list = fine
+		.map(({ ip, pool }) => named(ip, assigned.get(ip) ?? pool))
+		.join(", ");
 	if (contested)
 		return {
 			type,

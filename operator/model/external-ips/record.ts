@@ -22,9 +22,13 @@ export function externalIPRecordOf(
 	return text === undefined ? undefined : parseExternalIPRecord(text);
 }
 
+/** How the message of condition ExternalIPs begins where it is False and something is assigned all the same. */
+export const assignedPrefix = "assigned: ";
+
 /**
- * The record, if condition ExternalIPs says of each of its addresses that this pool grants it, which only who may edit
- * services/status can write. What a user can put into the message comes after the list, or makes the condition False.
+ * The record, if condition ExternalIPs names each of its addresses with this pool, which only who may edit
+ * services/status can write. Only the list that the message begins with counts: what a user can put into the message comes
+ * after it, and no message begins with words of his.
  */
 export function vouchedExternalIPRecordOf(
 	service: Service,
@@ -33,8 +37,11 @@ export function vouchedExternalIPRecordOf(
 	const said = service.status?.conditions?.find(
 		({ type }) => type === conditions.externalIPs,
 	);
-	if (!record || said?.status !== "True") return undefined;
-	const [list = ""] = said.message.split(";");
+	if (!record || !said) return undefined;
+	const { status, message } = said;
+	const prefix = status === "True" ? "" : assignedPrefix;
+	if (!message.startsWith(prefix)) return undefined;
+	const [list = ""] = message.slice(prefix.length).split(";");
 	const named = list.split(", ");
 	const { addresses, pools } = record;
 	return addresses.every((ip, at) =>
