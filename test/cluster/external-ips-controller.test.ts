@@ -496,7 +496,7 @@ describe("a cluster whose API server refuses spec.externalIPs (admission plugin 
 		} as Service);
 		await world.says(
 			"big",
-			"False/NotGranted: 2001:db8:20::1 is in AddressPool big-2, for which ExternalIPPolicy compiled has no room",
+			"False/NotGranted: assigned: 2001:db8:20::1 (pool big-2); 2001:db8:20::1 is in AddressPool big-2, for which ExternalIPPolicy compiled has no room",
 		);
 		await world.client.delete(resources.addressPools, { name: "big-1" });
 		await eventually(
