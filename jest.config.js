@@ -8,6 +8,7 @@ const project = (displayName, roots, more = {}) => ({
 	testMatch: ["**/*.test.ts"],
 	extensionsToTreatAsEsm: [".ts"],
 	modulePathIgnorePatterns: ["<rootDir>/dist"],
+	moduleNameMapper: { "^fast-check$": "<rootDir>/test/support/fast-check.ts" },
 	transform,
 	...more,
 });

@@ -124,7 +124,8 @@ function origin(world: World, ours: OwnWorld): string {
 	if (ownership.kind !== "Ours") return "";
 	const pools =
 		ours.addressing.kind === "Pools" ? ours.addressing.assignment.pools : [];
-	const from = [...new Set(pools)].map((pool) => `pool ${pool}`);
+	const named = (pools ?? []).filter((pool) => pool !== "");
+	const from = [...new Set(named)].map((pool) => `pool ${pool}`);
 	return [...from, `class ${ownership.class.metadata.name}`].join(", ");
 }
 

@@ -152,14 +152,14 @@ export function addressStep(
 	if (!recorded || !sameAssignment(recorded, next))
 		return controllersTurn(
 			step,
-			`record ${list(addresses)} of ${poolsOf(addresses)}`,
+			`record ${[list(addresses), ...poolsOf(addresses)].join(" of ")}`,
 			service,
 			facts,
 		);
 	const said = [...refusals, ...notices];
 	const [first] = isContent(request, addresses) ? notices : said;
 	const message = [
-		`${list(addresses)} (${poolsOf(addresses)}, class ${metadata.name})`,
+		`${list(addresses)} (${[...poolsOf(addresses), `class ${metadata.name}`].join(", ")})`,
 		...said.map(reasonText),
 	].join("; ");
 	return first
@@ -193,8 +193,10 @@ function list(addresses: readonly AssignedAddress[]): string {
 	return addresses.map(({ ip }) => ip).join(", ");
 }
 
-function poolsOf(addresses: readonly AssignedAddress[]): string {
-	return [...new Set(addresses.map(({ pool }) => `pool ${pool}`))].join(", ");
+/** A record somebody wrote by hand may name no pool. */
+function poolsOf(addresses: readonly AssignedAddress[]): string[] {
+	const named = new Set(addresses.map(({ pool }) => pool).filter(Boolean));
+	return named.size > 0 ? [`pool ${[...named].join(", pool ")}`] : [];
 }
 
 /** Whether it holds nothing of a family, or something else than it asks for. */

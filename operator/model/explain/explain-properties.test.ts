@@ -534,7 +534,7 @@ function ownWorld(service: Service, from: ClusterSnapshot) {
 					ok: false,
 					addresses: allocator.addressesOf(result.request.uid),
 					reasons: result.reasons,
-					notices: [],
+					notices: allocator.noticesOf(result.request.uid),
 				},
 		metadata.name,
 	);
