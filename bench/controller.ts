@@ -44,10 +44,10 @@ export async function bench({
 			cpu_s_5000: small.cpuSeconds,
 			rss_mb_5000: small.peakMb,
 			events_dropped: small.eventsDropped,
-			one_p50_ms: small.oneP50,
-			one_p99_ms: small.oneP99,
-			one_create_p50_ms: small.createP50,
-			one_after_create_p50_ms: small.afterCreateP50,
+			one_p50_ms: quantile(small.ones.latencies, 0.5),
+			one_p99_ms: quantile(small.ones.latencies, 0.99),
+			one_create_p50_ms: quantile(small.ones.creates, 0.5),
+			one_after_create_p50_ms: quantile(small.ones.rests, 0.5),
 			restart_writes: small.restartWrites,
 			alloc_fill_65536_ms: fillMs,
 			alloc_fail_full_us: failUs,
@@ -61,7 +61,7 @@ export async function bench({
 		},
 		notes: [
 			`cloud: ${balancers} Services of two ports, three nodes, then two more at once; the cloud takes batches of targets`,
-			`${count} and ${2 * count} Services of two ports; rss_mb is the peak; one_p99 of ${small.ones} creations, one after another`,
+			`${count} and ${2 * count} Services of two ports; rss_mb is the peak; one_p99 of ${small.ones.latencies.length} creations, one after another`,
 		],
 	};
 }
@@ -72,13 +72,17 @@ interface ColdStart {
 	cpuSeconds: number;
 	peakMb: number;
 	eventsDropped: number;
-	ones: number;
-	oneP50: number;
-	oneP99: number;
-	/** Until the API server answers the create, which is its own work alone, and from there to the ingress. */
-	createP50: number;
-	afterCreateP50: number;
+	ones: Ones;
 	restartWrites: number;
+}
+
+/** One more Service at a time, in milliseconds. */
+interface Ones {
+	latencies: number[];
+	/** Until the API server answers the create, which is its own work alone. */
+	creates: number[];
+	/** From there to the ingress. */
+	rests: number[];
 }
 
 async function coldStart(
@@ -103,9 +107,7 @@ async function coldStart(
 			const { cpuSeconds, peakMb } = controller.used();
 			progress(`served cold in ${coldSeconds.toFixed(2)} s`);
 			if (watch.doubles() > 0) throw new Error("an address was given twice");
-			const latencies: number[] = [];
-			const creates: number[] = [];
-			const rests: number[] = [];
+			const times: Ones = { latencies: [], creates: [], rests: [] };
 			for (let one = 0; one < ones; one++) {
 				const asked = performance.now();
 				await client.create(
@@ -114,9 +116,9 @@ async function coldStart(
 				);
 				const answered = performance.now();
 				await watch.has(`one${one}`);
-				latencies.push(performance.now() - asked);
-				creates.push(answered - asked);
-				rests.push(performance.now() - answered);
+				times.latencies.push(performance.now() - asked);
+				times.creates.push(answered - asked);
+				times.rests.push(performance.now() - answered);
 			}
 			const eventsDropped = await controller.metric(
 				"fairlead_controller_events_dropped",
@@ -134,11 +136,7 @@ async function coldStart(
 				cpuSeconds,
 				peakMb,
 				eventsDropped,
-				ones,
-				oneP50: quantile(latencies, 0.5),
-				oneP99: quantile(latencies, 0.99),
-				createP50: quantile(creates, 0.5),
-				afterCreateP50: quantile(rests, 0.5),
+				ones: times,
 				restartWrites: [...after].filter(
 					([key, version]) => before.get(key) !== version,
 				).length,
