@@ -1,4 +1,6 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { jest } from "@jest/globals";
 import type { IPFamily } from "../../operator/api/core.ts";
 import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
@@ -21,6 +23,10 @@ import {
 
 // A ceiling for a machine that is busy with other things: none of these takes five seconds on a quiet one.
 jest.setTimeout(120_000);
+
+const writer = fileURLToPath(
+	new URL("../support/restless-writer.ts", import.meta.url),
+);
 
 let world: PacketWorld;
 let backend: NftablesBackend;
@@ -225,6 +231,31 @@ describe("established connections, TCP and UDP, IPv4 and IPv6, from outside, fro
 			backend.replace(program(pods));
 			expect(await sayAll()).toEqual(began);
 		}
+	});
+
+	test("live on while rules are written anew in their midst", async () => {
+		const { frontends } = program(pods);
+		backend.replace(program(pods));
+		await converse();
+		const writing = world
+			.namespaceOf("node")
+			.run(() =>
+				spawn(
+					process.execPath,
+					["--disable-warning=ExperimentalWarning", writer, "100"],
+					{ stdio: ["pipe", "ignore", "inherit"] },
+				),
+			);
+		let written: unknown;
+		const ended = once(writing, "exit").then(([code]) => {
+			written = code;
+		});
+		writing.stdin?.end(JSON.stringify([...frontends.values()]));
+		do expect(await sayAll()).toEqual(began);
+		while (written === undefined);
+		await ended;
+		expect(written).toBe(0);
+		expect(backend.drift()).toMatch(/changed table fairlead/);
 	});
 
 	test("live on through the restart of an agent", async () => {

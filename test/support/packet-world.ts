@@ -102,6 +102,7 @@ export async function createPacketWorld(): Promise<PacketWorld> {
 	try {
 		world.connect();
 		await world.serve();
+		await world.meet();
 	} catch (error) {
 		await world.close();
 		throw error;
@@ -215,6 +216,22 @@ class World implements PacketWorld {
 				await this.#serveTcp(name, addresses[name][family]);
 				this.#serveUdp(name, addresses[name][family]);
 			}
+	}
+
+	/**
+	 * Resolves when every place has reached the node and heard from it. A link sends nothing before the kernel has noticed, in
+	 * its own time, that the other end is up: a connection outlasts that, and a datagram would be lost.
+	 */
+	async meet(): Promise<void> {
+		const answers = (Object.keys(addresses) as PlaceName[]).flatMap((from) =>
+			families.map(
+				(family) =>
+					this.ask(from, "TCP", addresses.node[family], SERVER_PORT).answer,
+			),
+		);
+		for (const answer of await Promise.all(answers))
+			if (typeof answer !== "object" || !("by" in answer))
+				throw new Error(`the node is not reached: ${JSON.stringify(answer)}`);
 	}
 
 	async #serveTcp(name: PlaceName, address: string): Promise<void> {
