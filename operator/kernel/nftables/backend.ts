@@ -92,13 +92,7 @@ export class NftablesBackend implements RulesBackend {
 	}
 
 	apply(change: ProgramChange): void {
-		const drift = this.#watch.heard();
-		if (drift !== undefined)
-			throw new FairleadError(
-				"KernelFailed",
-				`cannot change the rules: ${drift}`,
-				{ reason: "Drift" },
-			);
+		refuseDrift(this.#watch.heard());
 		try {
 			const steps = this.#tables.flatMap((table) => table.change(change));
 			if (steps.length > 0) this.#write(steps);
@@ -175,43 +169,75 @@ export class NftablesBackend implements RulesBackend {
 	}
 
 	#write(steps: readonly Step[]): void {
-		if (sizeOf(steps) > QUIET_BYTES) this.#rewrite(steps);
-		else commit(this.#socket, steps);
+		if (sizeOf(steps) <= QUIET_BYTES) {
+			commit(this.#socket, steps);
+			return;
+		}
+		refuseDrift(this.#watch.pause());
+		const { doubt } = this.#watch;
+		const { generation, transactions } = this.#commitQuietly(steps);
+		const heard = this.#watch.hasHeard(generation);
+		this.#listenSince(
+			generation + transactions,
+			heard ? doubt : (doubt ?? "somebody changed nftables right before us"),
+		);
 	}
 
-	/** Without being told of every element we write, and sure all the same that nobody else's transaction came between. */
+	/** What others did before is gone with what was there. */
 	#rewrite(steps: readonly Step[]): void {
 		this.#watch.pause();
+		const { generation, transactions } = this.#commitQuietly(steps);
+		this.#listenSince(generation + transactions);
+	}
+
+	/**
+	 * Without being told of every element we write, and sure all the same that nobody else's transaction came between.
+	 *
+	 * @returns the generation it was written upon
+	 */
+	#commitQuietly(steps: readonly Step[]): {
+		generation: number;
+		transactions: number;
+	} {
 		for (let attempt = 1; ; attempt++) {
-			const { generation } = readGeneration(this.#socket);
-			let transactions: number;
 			try {
-				transactions = commitInParts(
+				const { generation } = readGeneration(this.#socket);
+				const transactions = commitInParts(
 					this.#socket,
 					steps,
 					attempt < REBUILD_ATTEMPTS ? generation : undefined,
 				);
+				if (transactions > 0) return { generation, transactions };
 			} catch (error) {
 				this.#watch.note("a change was refused");
 				throw error;
 			}
-			if (transactions === 0) continue;
-			const written = generation + transactions;
-			this.#orTrouble(() => this.#listenSince(written));
-			return;
 		}
 	}
 
-	#listenSince(generation: number): void {
-		try {
-			this.#watch.resume();
-			if (readGeneration(this.#socket).generation !== generation)
-				this.#watch.lose("somebody changed nftables right after us");
-		} catch (error) {
-			this.#watch.note("what was changed since cannot be known");
-			throw error;
-		}
+	/** Our writing led to this generation; `doubt` is about what others did before it. */
+	#listenSince(generation: number, doubt?: string): void {
+		this.#orTrouble(() => {
+			try {
+				this.#watch.resume();
+				if (doubt !== undefined) this.#watch.lose(doubt);
+				const now = readGeneration(this.#socket).generation;
+				this.#watch.begin(now);
+				if (now !== generation)
+					this.#watch.lose("somebody changed nftables right after us");
+			} catch (error) {
+				this.#watch.note("what was changed since cannot be known");
+				throw error;
+			}
+		});
 	}
+}
+
+function refuseDrift(drift: string | undefined): void {
+	if (drift === undefined) return;
+	throw new FairleadError("KernelFailed", `cannot change the rules: ${drift}`, {
+		reason: "Drift",
+	});
 }
 
 function sizeOf(steps: readonly Step[]): number {

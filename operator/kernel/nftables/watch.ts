@@ -11,6 +11,7 @@ import {
 
 /** Every message about a table or something in it says its name in its first attribute. */
 const TABLE_NAME = 1;
+const NFTA_GEN_ID = 1;
 const NFTA_GEN_PROC_PID = 2;
 const NFTA_GEN_PROC_NAME = 3;
 
@@ -23,7 +24,14 @@ const WATCH_BYTES = 1 << 23;
 const families: readonly IPFamily[] = ["IPv4", "IPv6"];
 const ours = new Set(families.map((family) => familyNumbers[family]));
 
-/** Hears, through the kernel's notifications, what others do to the tables of a name. */
+/**
+ * Hears, through the kernel's notifications, what others do to the tables of a name.
+ *
+ * Nothing of others counts as ours: a notification bears the port id of the socket whose message it tells of, and the kernel
+ * gives the port id of an open socket to no other of the namespace. Nothing of others goes unheard without `doubt`: the kernel
+ * notifies within the commit, one transaction after the other (net/netfilter/nf_tables_api.c, nf_tables_commit); it says so when
+ * the buffer overflows; and across a pause `hasHeard` compares the generation of what was heard with the ruleset's.
+ */
 export class TableWatch {
 	readonly #events: NetlinkSocket;
 	readonly #table: string;
@@ -31,6 +39,8 @@ export class TableWatch {
 	#heard: string | undefined;
 	#doubt: string | undefined;
 	#listening = false;
+	/** Of the last transaction whose notifications were read to the end. */
+	#generation: number | undefined;
 
 	/** @param ourPort port id of the socket that writes: its changes are ours */
 	constructor(
@@ -46,11 +56,14 @@ export class TableWatch {
 		this.#ourPort = ourPort;
 	}
 
-	/** Hears nothing until `resume`: a notification for each of a hundred thousand elements would be more work than the elements. */
-	pause(): void {
+	/**
+	 * Hears nothing from now until `resume`: a notification for each of a hundred thousand elements would be more work than the
+	 * elements. What was done before is heard.
+	 */
+	pause(): string | undefined {
 		if (this.#listening) this.#events.leave(NFNLGRP_NFTABLES);
 		this.#listening = false;
-		this.#events.poll();
+		return this.heard();
 	}
 
 	/** Begins anew, with nothing heard. */
@@ -59,6 +72,16 @@ export class TableWatch {
 		this.#listening = true;
 		this.#heard = undefined;
 		this.#doubt = undefined;
+	}
+
+	/** What was done up to this generation of the ruleset is known, for whoever listens. */
+	begin(generation: number): void {
+		this.#generation = generation;
+	}
+
+	/** Whether all that led to this generation was heard. A transaction counts before the kernel tells of it. */
+	hasHeard(generation: number): boolean {
+		return this.#generation === generation;
 	}
 
 	/** Why it is not known whether somebody changed the table; undefined: it is known. */
@@ -85,14 +108,16 @@ export class TableWatch {
 	heard(): string | undefined {
 		let changed = false;
 		const lost = this.#events.hear(({ type, portId, body }) => {
-			if (type >> 8 !== NFNL_SUBSYS_NFTABLES || portId === this.#ourPort)
-				return;
+			if (type >> 8 !== NFNL_SUBSYS_NFTABLES) return;
+			const others = portId !== this.#ourPort;
 			if ((type & 0xff) !== NFT_MSG_NEWGEN) {
-				changed ||= this.#isOurs(body);
+				changed ||= others && this.#isOurs(body);
 				return;
 			}
-			// The last message of each transaction says who made it.
-			if (changed) this.note(this.#whoChanged(body));
+			// The last message of each transaction says which it was and who made it.
+			const attributes = attributeMap(body, 4);
+			this.#generation = attributes.get(NFTA_GEN_ID)?.readUInt32BE(0);
+			if (changed) this.note(this.#whoChanged(attributes));
 			changed = false;
 		});
 		if (lost) this.lose("more was changed in nftables than could be followed");
@@ -107,8 +132,7 @@ export class TableWatch {
 		return name !== undefined && readText(name) === this.#table;
 	}
 
-	#whoChanged(body: Buffer): string {
-		const attributes = attributeMap(body, 4);
+	#whoChanged(attributes: ReadonlyMap<number, Buffer>): string {
 		const name = attributes.get(NFTA_GEN_PROC_NAME);
 		const pid = attributes.get(NFTA_GEN_PROC_PID)?.readUInt32BE(0);
 		return `${name ? readText(name) : "somebody"} (pid ${pid}) changed table ${this.#table}`;
