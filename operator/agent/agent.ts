@@ -141,6 +141,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 		backend: options.backend,
 		clock,
 		healthy: () => loop.trouble === undefined && isHealthy(health()),
+		failed: (error) => loop.guardFailed(error),
 	});
 	loop.start();
 	report?.start();

@@ -1,6 +1,9 @@
 import { jest } from "@jest/globals";
 import { spawnSync } from "node:child_process";
+import { constants } from "node:os";
 import type { IPFamily } from "../../operator/api/core.ts";
+import { failure } from "../../operator/kernel/libc.ts";
+import { NetlinkSocket } from "../../operator/kernel/netlink.ts";
 import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
 import {
 	type Frontend,
@@ -142,7 +145,7 @@ describe("rules that count only while their agent lives", () => {
 		otherProxy();
 		const alive = started(AMPLE_MS);
 		expect(await everyAnswer(balanced)).toEqual(four(ours));
-		alive.keepAlive();
+		alive.keepAlive?.();
 		expect(await everyAnswer(balanced)).toEqual(four(ours));
 		expect(alive.drift()).toBeUndefined();
 	});
@@ -187,12 +190,46 @@ describe("rules that count only while their agent lives", () => {
 		);
 		await eventually(
 			() => {
-				late.keepAlive();
+				late.keepAlive?.();
 				return everyAnswer(balanced);
 			},
 			(answers) => expect(answers).toEqual(four(ours)),
 		);
 		expect(late.drift()).toBeUndefined();
+	});
+
+	it("are put back, when they are stale, for no longer than they were said to be true", async () => {
+		otherProxy();
+		const first = started(AMPLE_MS);
+		first.replace(program(), "stale");
+		expect(await everyAnswer(balanced)).toEqual(four(ours));
+		first.close();
+		const second = started(BRIEF_MS);
+		await eventually(
+			() => {
+				second.replace(program(), "stale");
+				return everyAnswer(balanced);
+			},
+			(answers) => expect(answers).toEqual(four(theirs)),
+		);
+		expect(second.drift()).toBeUndefined();
+	});
+
+	it("say what failed when they cannot be renewed, and that nobody else changed them", () => {
+		const alive = started(AMPLE_MS);
+		const exchange = jest
+			.spyOn(NetlinkSocket.prototype, "exchange")
+			.mockImplementation((_datagram, what) => {
+				throw failure(what, constants.errno.ENOBUFS);
+			});
+		try {
+			expect(() => alive.keepAlive?.()).toThrow(
+				"cannot change nftables: ENOBUFS",
+			);
+		} finally {
+			exchange.mockRestore();
+		}
+		expect(alive.drift()).toBeUndefined();
 	});
 
 	it("keep another proxy from no frontend that only it serves", async () => {
@@ -233,7 +270,7 @@ describe("rules that count only while their agent lives", () => {
 		const watched = started(AMPLE_MS);
 		nft("flush set ip fairlead alive");
 		expect(watched.drift()).toMatch(/nft \(pid \d+\) changed table fairlead/);
-		watched.keepAlive();
+		watched.keepAlive?.();
 		expect(watched.drift()).toMatch(/changed table fairlead/);
 		watched.replace(program());
 		expect(watched.drift()).toBeUndefined();

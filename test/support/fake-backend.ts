@@ -9,7 +9,7 @@ import type {
 /** A backend without a kernel: atomic, remembers its calls, and refuses what a test tells it to. */
 export class FakeBackend implements RulesBackend {
 	onTrouble: RulesBackend["onTrouble"];
-	/** Every call that had an effect: `replace`, `apply` and how many frontends it touched, `remove`, `close`. */
+	/** Every call that had an effect: `replace`, also `stale`, `apply` and how many frontends it touched, `remove`, `close`. */
 	readonly calls: string[] = [];
 	/** Why a transaction is refused as a whole; undefined: it is not. */
 	refuses: (program: Program) => string | undefined = () => undefined;
@@ -21,12 +21,12 @@ export class FakeBackend implements RulesBackend {
 		return this.#kept.program;
 	}
 
-	replace(program: Program): void {
+	replace(program: Program, stale?: "stale"): void {
 		const next = new UserspaceBackend();
 		next.replace(program);
 		this.#commit(next);
 		this.drifted = undefined;
-		this.calls.push("replace");
+		this.calls.push(stale ? "replace stale" : "replace");
 	}
 
 	apply(change: ProgramChange): void {

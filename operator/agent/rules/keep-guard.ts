@@ -11,22 +11,29 @@ export const guardTimes = {
 
 /**
  * Renews the guard of a backend that has one, for as long as the rules are `healthy`: rules that are known to be late must not
- * stand before those of a proxy that may know better. Returns what ends it.
+ * stand before those of a proxy that may know better. `failed` is told when it cannot be renewed. Returns what ends it.
  */
 export function keepGuard({
 	backend,
 	clock,
 	healthy,
+	failed,
 }: {
 	backend: Pick<RulesBackend, "keepAlive">;
 	clock: Clock;
 	healthy: () => boolean;
+	failed: (error: Error) => void;
 }): () => void {
 	if (!backend.keepAlive) return () => {};
 	const renew = () =>
 		clock.after(guardTimes.renewMs, () => {
-			if (healthy()) backend.keepAlive?.();
 			cancel = renew();
+			if (!healthy()) return;
+			try {
+				backend.keepAlive?.();
+			} catch (error) {
+				failed(error as Error);
+			}
 		});
 	let cancel = renew();
 	return () => cancel();

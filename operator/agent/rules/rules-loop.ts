@@ -146,6 +146,16 @@ export class RulesLoop {
 		});
 	}
 
+	/** The guard of the rules could not be renewed: writing everything sets it, or shows what the matter is. */
+	guardFailed(error: Error): void {
+		this.#options.log.warn(
+			{ err: error },
+			"the guard of the rules cannot be renewed; writing all rules anew",
+		);
+		this.#fullBecause ??= "failure";
+		this.#queue();
+	}
+
 	problems(serviceKey: string): string[] {
 		const refused = this.#writer.refused.get(serviceKey);
 		return [

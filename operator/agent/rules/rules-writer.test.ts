@@ -95,3 +95,73 @@ test("a kernel that takes an empty program and none of many Services is not aske
 	expect(writer.refused.size).toBe(0);
 	expect(asked).toBeLessThan(150);
 });
+
+describe("where another proxy's rules lie beneath", () => {
+	/** Remembers each program that was said to be true, as ports by Service. */
+	function guarded() {
+		const backend = new FakeBackend();
+		const vouched: (number | undefined)[][] = [];
+		const vouch = () =>
+			vouched.push([0, 1, 2, 3, 4, 5].map((n) => portOf(backend.program, n)));
+		const replace = backend.replace.bind(backend);
+		Object.assign(backend, {
+			keepAlive: vouch,
+			replace(program: Program, stale?: "stale") {
+				replace(program, stale);
+				if (!stale) vouch();
+			},
+		});
+		return { backend, vouched, writer: new RulesWriter(backend) };
+	}
+
+	test("whatever the kernel refuses, it is left to that proxy, every other Service is as wanted, and no old rule is said to be true", () => {
+		const generations = fc.array(fc.integer({ min: 0, max: 3 }), {
+			minLength: 6,
+			maxLength: 6,
+		});
+		fc.assert(
+			fc.property(
+				fc.array(generations, { minLength: 1, maxLength: 5 }),
+				fc.integer({ min: 0, max: 5 }),
+				(history, bad) => {
+					const { backend, vouched, writer } = guarded();
+					backend.refuses = (program) =>
+						portOf(program, bad) === 1003 ? "EINVAL" : undefined;
+					let before = programOf([]);
+					for (const wanted of history.map(programOf)) {
+						const change = diff(before, wanted);
+						before = wanted;
+						vouched.length = 0;
+						try {
+							writer.write(change, wanted);
+						} catch {
+							writer.replace(wanted);
+						}
+						const ports = [0, 1, 2, 3, 4, 5].map((n) => {
+							const port = portOf(wanted, n);
+							return n === bad && port === 1003 ? undefined : port;
+						});
+						for (const each of vouched) expect(each).toEqual(ports);
+						expect(backend.program).toEqual(writer.inForce);
+						for (let n = 0; n < 6; n++)
+							expect(portOf(backend.program, n)).toBe(ports[n]);
+					}
+				},
+			),
+			{ numRuns: 300 },
+		);
+	});
+
+	test("rules of which the kernel takes nothing new are never said to be true again", () => {
+		const { backend, vouched, writer } = guarded();
+		const ones = Array.from({ length: 40 }, () => 1);
+		writer.replace(programOf(ones));
+		vouched.length = 0;
+		backend.refuses = (program) =>
+			ones.some((_, n) => portOf(program, n) === 1002) ? "ENOMEM" : undefined;
+		const twos = ones.map(() => 2);
+		for (let attempt = 0; attempt < 3; attempt++)
+			expect(() => writer.replace(programOf(twos))).toThrow("ENOMEM");
+		expect(vouched).toEqual([]);
+	});
+});

@@ -5,7 +5,7 @@ import {
 	type ProgramChange,
 	type RulesBackend,
 } from "../../model/rules/program.ts";
-import { diff } from "../../model/rules/program-change.ts";
+import { diff, isEmpty } from "../../model/rules/program-change.ts";
 import { UserspaceBackend } from "./userspace-backend.ts";
 
 /** Where more Services than this are refused it is no longer their fault, and finding each would take long. */
@@ -15,7 +15,8 @@ type Part = Pick<ProgramChange, "frontends" | "held">;
 
 /**
  * Brings programs into a backend, and remembers what is in force. When the backend refuses a program as a whole, the
- * Services it refuses are found by halving and left as they were, so that one bad element holds up nobody else.
+ * Services it refuses are found by halving and left as they were, so that one bad element holds up nobody else. Where another
+ * proxy's rules lie beneath (`keepAlive`), what is refused is taken away instead: that proxy may know better than rules of old.
  */
 export class RulesWriter {
 	readonly #backend: RulesBackend;
@@ -72,13 +73,14 @@ export class RulesWriter {
 		const parts = byService(frontends, held, program);
 		// With nothing to leave out, or nothing that works, it is no Service's fault.
 		if (parts.size === 0) throw refusal;
-		this.#backend.replace(this.inForce);
+		this.#backend.replace(this.inForce, "stale");
 		if (settings) {
 			this.#backend.apply({ frontends: [], held: [], settings });
 			this.#inForce.apply({ frontends: [], held: [], settings });
 		}
 		const refused = new Map<string, string>();
 		this.#halve([...parts], refused, refusal);
+		this.#backend.keepAlive?.();
 		this.#refused = refused;
 	}
 
@@ -97,17 +99,30 @@ export class RulesWriter {
 			this.#inForce.apply(change);
 		} catch (error) {
 			// A failed transaction may have left the backend unsure of itself.
-			this.#backend.replace(this.inForce);
+			this.#backend.replace(this.inForce, "stale");
 			const [only] = parts;
 			if (parts.length === 1 && only) {
 				refused.set(only[0], (error as Error).message);
 				if (refused.size > mostRefused) throw refusal;
+				if (this.#backend.keepAlive) this.#takeAway(change);
 				return;
 			}
 			const middle = Math.ceil(parts.length / 2);
 			this.#halve(parts.slice(0, middle), refused, refusal);
 			this.#halve(parts.slice(middle), refused, refusal);
 		}
+	}
+
+	#takeAway({ frontends, held }: Part): void {
+		const change = {
+			frontends: frontends.flatMap(({ before }) =>
+				before ? [{ before }] : [],
+			),
+			held: held.flatMap(({ before }) => (before ? [{ before }] : [])),
+		};
+		if (isEmpty(change)) return;
+		this.#backend.apply(change);
+		this.#inForce.apply(change);
 	}
 
 	/** What somebody else changed; undefined if nobody did. */

@@ -13,6 +13,7 @@ import {
 	forgetStaleFlows,
 	lastingClients,
 } from "./leftovers.ts";
+import { guardLeftMs } from "./guard.ts";
 import type { Step } from "./objects.ts";
 import { differenceFrom } from "./read-back.ts";
 import { Table } from "./table.ts";
@@ -38,6 +39,7 @@ const REBUILD_ATTEMPTS = 20;
 /** The rules of one namespace in nf_tables, written over netlink. */
 export class NftablesBackend implements RulesBackend {
 	onTrouble: RulesBackend["onTrouble"];
+	readonly keepAlive?: () => void;
 	readonly #socket: NetlinkSocket;
 	readonly #watch: TableWatch;
 	readonly #tables: readonly Table[];
@@ -66,9 +68,10 @@ export class NftablesBackend implements RulesBackend {
 		this.#tables = (["IPv4", "IPv6"] as const).map(
 			(family) => new Table({ family, name: table }, guardMs),
 		);
+		if (guardMs !== undefined) this.keepAlive = () => this.#renewGuard();
 	}
 
-	replace(program: Program): void {
+	replace(program: Program, stale?: "stale"): void {
 		const frontends = [...program.frontends.values()];
 		const held = [...program.held.values()];
 		this.#rewrite(
@@ -76,7 +79,10 @@ export class NftablesBackend implements RulesBackend {
 				const own = frontends.filter(
 					({ family }) => family === table.name.family,
 				);
-				return table.rebuild(own, held, program, this.#clientsOf(table, own));
+				return [
+					...table.rebuild(own, held, program, this.#clientsOf(table, own)),
+					...table.renew(stale && guardLeftMs(this.#socket, table.name)),
+				];
 			}),
 		);
 		this.#forgetStale(frontends.map((after) => ({ after })));
@@ -147,14 +153,12 @@ export class NftablesBackend implements RulesBackend {
 	}
 
 	/** Where the tables are not as they were left, `replace` is due, which sets the guard too. */
-	keepAlive(): void {
-		const steps = this.#tables.flatMap((table) => table.renew());
-		if (steps.length === 0 || this.#watch.heard() !== undefined) return;
-		try {
-			commit(this.#socket, steps);
-		} catch (error) {
-			this.#watch.note((error as Error).message);
-		}
+	#renewGuard(): void {
+		if (this.#watch.heard() !== undefined) return;
+		commit(
+			this.#socket,
+			this.#tables.flatMap((table) => table.renew()),
+		);
 	}
 
 	/** Connections that are translated end with the namespace's last nat chain: the kernel translates for nobody else. */

@@ -1,4 +1,11 @@
-import { addElements, type Element, flushElements } from "./elements.ts";
+import { isFairleadError } from "../../errors.ts";
+import type { NetlinkSocket } from "../netlink.ts";
+import {
+	addElements,
+	type Element,
+	flushElements,
+	listElements,
+} from "./elements.ts";
 import {
 	decide,
 	type Expression,
@@ -66,4 +73,15 @@ export function renewGuard(table: TableName, timeoutMs: number): Step[] {
 		};
 		return [flushElements(table, set), ...addElements(table, set, [element])];
 	});
+}
+
+/** For how long a table's guard still runs; 0 if it does not, or there is none. */
+export function guardLeftMs(socket: NetlinkSocket, table: TableName): number {
+	try {
+		const [element] = listElements(socket, table, DISPATCH);
+		return element?.timeoutMs ?? 0;
+	} catch (error) {
+		if (isFairleadError(error) && error.reason === "ENOENT") return 0;
+		throw error;
+	}
 }

@@ -82,7 +82,7 @@ export class Table {
 		return this.name.family;
 	}
 
-	/** Steps from whatever is there to exactly this; `clients` are elements of `affinity`. */
+	/** Steps from whatever is there to exactly this, behind a guard that does not run yet; `clients` are elements of `affinity`. */
 	rebuild(
 		frontends: readonly Frontend[],
 		held: readonly HeldAddress[],
@@ -115,7 +115,6 @@ export class Table {
 			}),
 			...this.#fill(frontends),
 			...addElements(this.name, "affinity", clients),
-			...this.renew(),
 		];
 	}
 
@@ -138,11 +137,11 @@ export class Table {
 		return [...steps, ...last];
 	}
 
-	/** Steps that let a guard run anew. */
-	renew(): Step[] {
-		return this.#guardMs === undefined
+	/** Steps that let a guard run from now on, if there is one; without a time as long as it may. */
+	renew(forMs = this.#guardMs): Step[] {
+		return this.#guardMs === undefined || !forMs
 			? []
-			: renewGuard(this.name, this.#guardMs);
+			: renewGuard(this.name, forMs);
 	}
 
 	/** Steps that leave no table, whether there is one or not. */

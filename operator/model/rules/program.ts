@@ -103,8 +103,11 @@ export interface RulesBackend {
 	 * not be cleaned away. The next `replace` tries again.
 	 */
 	onTrouble?: ((error: Error) => void) | undefined;
-	/** From whatever is there to exactly this, without a gap for flows that both serve. */
-	replace(program: Program): void;
+	/**
+	 * From whatever is there to exactly this, without a gap for flows that both serve. It says as `keepAlive` does that whoever
+	 * writes is alive, but not of a program that is `stale`: one that is no longer wanted, and only put back.
+	 */
+	replace(program: Program, stale?: "stale"): void;
 	/** One transaction. Throws KernelFailed when what is there is not what was left there: `replace` is due. */
 	apply(change: ProgramChange): void;
 	/**
@@ -113,8 +116,10 @@ export interface RulesBackend {
 	 */
 	drift(inForce?: Program): string | undefined;
 	/**
-	 * For rules that count only while whoever writes them is alive, because another proxy's lie beneath them: says that he is.
-	 * Cheap; absent where rules always count.
+	 * For rules that count only while whoever writes them is alive, because another proxy's lie beneath them: says that he is
+	 * and that the rules are as they should be. Cheap; absent where rules always count.
+	 *
+	 * @throws what it failed by; the rules count for as long as was said before, and `replace` is due
 	 */
 	keepAlive?(): void;
 	/** Takes away all that is ours and nothing else. */
