@@ -52,12 +52,14 @@ export function createTransport(
 	const agents = {
 		pooled: new Agent({
 			keepAlive: true,
+			keepAliveMsecs: keepAliveProbeMs,
 			maxSockets,
 			timeout: idleMs,
 			...proxy,
 		}),
 		fresh: new Agent({ keepAlive: false, ...proxy }),
 	};
+	agents.pooled.getName = poolName;
 	const tls: https.RequestOptions = secure
 		? {
 				rejectUnauthorized: !connection.insecureSkipTlsVerify,
@@ -140,6 +142,14 @@ export function createTransport(
 			agents.fresh.destroy();
 		},
 	};
+}
+
+/**
+ * Names the pool a connection is kept in. All go to one server, so only the client certificate tells them apart; Node's
+ * own name holds every option, PEM texts of authorities included, and is put together several times for each request.
+ */
+function poolName({ cert }: https.RequestOptions = {}): string {
+	return typeof cert === "string" ? cert : "";
 }
 
 const resets = new Set(["ECONNRESET", "EPIPE"]);
