@@ -8,14 +8,14 @@ import { SERVER_PORT } from "./packet-world.ts";
 /** Ingress address and port 80 of every state's Service. */
 export const dyingAddress = "203.0.113.10";
 
-/** States of a node's rules that lead from one to the next by changes small and large. */
-export function dyingStates(): Program[] {
+/** States of a node's rules that lead from one to the next by changes small and large; `many` are the ports of most. */
+export function dyingStates(many = 300): Program[] {
 	return [
-		stateOf({ pods: [2, 3], others: 300 }),
-		stateOf({ pods: [3], others: 300 }),
-		stateOf({ pods: [3, 2], others: 300, remembers: 60 }),
+		stateOf({ pods: [2, 3], others: many }),
+		stateOf({ pods: [3], others: many }),
+		stateOf({ pods: [3, 2], others: many, remembers: 60 }),
 		stateOf({ pods: [2, 3], others: 3 }),
-		stateOf({ pods: [2, 3], others: 400, ranges: ["0.0.0.0/0"] }),
+		stateOf({ pods: [2, 3], others: many + 100, ranges: ["0.0.0.0/0"] }),
 	];
 }
 

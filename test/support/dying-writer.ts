@@ -8,9 +8,10 @@ import { dyingStates } from "./dying-states.ts";
  * A process that writes the states of `dyingStates`, the first and the last as a whole and the others as changes, and kills
  * itself before or after the system call that sends the netlink datagram of the given number.
  *
- * Arguments: `before` or `after`, and that number from 1 on. Ends with 0 when there are not that many.
+ * Arguments: `before` or `after`; that number from 1 on; for `dyingStates`, how many; how many bytes a datagram may have, as many
+ * as it likes if absent. Ends with 0 when there are not that many.
  */
-const [when, number] = process.argv.slice(2);
+const [when, number, many, bytes] = process.argv.slice(2);
 const calls = libc();
 const send = calls.send.bind(calls);
 let sent = 0;
@@ -29,8 +30,13 @@ function die(): never {
 	for (;;);
 }
 
-const backend = new NftablesBackend(ownNamespace);
-let [state, ...others] = dyingStates();
+const backend = new NftablesBackend(
+	ownNamespace,
+	bytes === undefined ? {} : { bufferBytes: Number(bytes) },
+);
+let [state, ...others] = dyingStates(
+	many === undefined ? undefined : Number(many),
+);
 if (!state) throw new Error("there is no state");
 backend.replace(state);
 for (const next of others) {

@@ -14,10 +14,14 @@ import {
 	lastingClients,
 } from "./leftovers.ts";
 import { guardLeftMs } from "./guard.ts";
-import type { Step } from "./objects.ts";
 import { differenceFrom } from "./read-back.ts";
 import { Table } from "./table.ts";
-import { commit, commitInParts, readGeneration } from "./transaction.ts";
+import {
+	commit,
+	commitInParts,
+	type Part,
+	readGeneration,
+} from "./transaction.ts";
 import { TableWatch } from "./watch.ts";
 
 export interface NftablesOptions {
@@ -81,7 +85,7 @@ export class NftablesBackend implements RulesBackend {
 				);
 				return [
 					...table.rebuild(own, held, program, this.#clientsOf(table, own)),
-					...table.renew(stale && guardLeftMs(this.#socket, table.name)),
+					table.renew(stale && guardLeftMs(this.#socket, table.name)),
 				];
 			}),
 		);
@@ -100,8 +104,8 @@ export class NftablesBackend implements RulesBackend {
 	apply(change: ProgramChange): void {
 		refuseDrift(this.#watch.heard());
 		try {
-			const steps = this.#tables.flatMap((table) => table.change(change));
-			if (steps.length > 0) this.#write(steps);
+			const parts = this.#tables.flatMap((table) => table.change(change));
+			if (parts.length > 0) this.#write(parts);
 		} catch (error) {
 			// The tables have taken note of what is not so now.
 			this.#watch.note("a change was refused");
@@ -163,7 +167,7 @@ export class NftablesBackend implements RulesBackend {
 
 	/** Connections that are translated end with the namespace's last nat chain: the kernel translates for nobody else. */
 	remove(): void {
-		this.#rewrite(this.#tables.flatMap((table) => table.drop()));
+		this.#rewrite(this.#tables.map((table) => table.drop()));
 		this.#watch.note("the rules were removed");
 	}
 
@@ -172,14 +176,14 @@ export class NftablesBackend implements RulesBackend {
 		this.#socket.close();
 	}
 
-	#write(steps: readonly Step[]): void {
-		if (sizeOf(steps) <= QUIET_BYTES) {
-			commit(this.#socket, steps);
+	#write(parts: readonly Part[]): void {
+		if (sizeOf(parts) <= QUIET_BYTES) {
+			commitInParts(this.#socket, parts);
 			return;
 		}
 		refuseDrift(this.#watch.pause());
 		const { doubt } = this.#watch;
-		const { generation, transactions } = this.#commitQuietly(steps);
+		const { generation, transactions } = this.#commitQuietly(parts);
 		const heard = this.#watch.hasHeard(generation);
 		this.#listenSince(
 			generation + transactions,
@@ -188,9 +192,9 @@ export class NftablesBackend implements RulesBackend {
 	}
 
 	/** What others did before is gone with what was there. */
-	#rewrite(steps: readonly Step[]): void {
+	#rewrite(parts: readonly Part[]): void {
 		this.#watch.pause();
-		const { generation, transactions } = this.#commitQuietly(steps);
+		const { generation, transactions } = this.#commitQuietly(parts);
 		this.#listenSince(generation + transactions);
 	}
 
@@ -199,7 +203,7 @@ export class NftablesBackend implements RulesBackend {
 	 *
 	 * @returns the generation it was written upon
 	 */
-	#commitQuietly(steps: readonly Step[]): {
+	#commitQuietly(parts: readonly Part[]): {
 		generation: number;
 		transactions: number;
 	} {
@@ -208,7 +212,7 @@ export class NftablesBackend implements RulesBackend {
 				const { generation } = readGeneration(this.#socket);
 				const transactions = commitInParts(
 					this.#socket,
-					steps,
+					parts,
 					attempt < REBUILD_ATTEMPTS ? generation : undefined,
 				);
 				if (transactions > 0) return { generation, transactions };
@@ -244,6 +248,8 @@ function refuseDrift(drift: string | undefined): void {
 	});
 }
 
-function sizeOf(steps: readonly Step[]): number {
-	return steps.reduce((sum, { message }) => sum + message.body.length, 0);
+function sizeOf(parts: readonly Part[]): number {
+	return parts
+		.flat()
+		.reduce((sum, { message }) => sum + message.body.length, 0);
 }

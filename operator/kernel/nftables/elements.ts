@@ -50,8 +50,10 @@ const NFTA_SET_ELEM_LIST_SET = 2;
 const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
 /** A list's length is a 16-bit number, its own header included. */
 const MAX_LIST = 0xffff;
-/** No element of ours is longer: key and data of 64 bytes, a comment of 127. */
-const MAX_ELEMENT = 512;
+/** Headers, flags and a timeout of an element; a verdict; a comment. */
+const MOST_FRAME = 48;
+const MOST_VERDICT = 96;
+const MOST_COMMENT = 136;
 
 /** Adds elements. One that is there with the same data is left; with other data the transaction is refused. */
 export function addElements(
@@ -132,18 +134,31 @@ function inChunks(
 ): Step[] {
 	const steps: Step[] = [];
 	for (let from = 0; from < elements.length; ) {
-		const room = Math.min(MAX_LIST, (elements.length - from) * MAX_ELEMENT + 4);
+		let room = 4;
+		let next = from;
+		for (; next < elements.length; next++) {
+			const more = mostBytes(elements[next] as Element);
+			if (room + more > MAX_LIST) break;
+			room += more;
+		}
 		const listed = Buffer.allocUnsafe(room);
 		let at = 4;
-		let next = from;
-		for (; next < elements.length && at + MAX_ELEMENT <= room; next++)
-			at = writeElement(listed, at, elements[next] as Element, verb);
+		for (const element of elements.slice(from, next))
+			at = writeElement(listed, at, element, verb);
 		listed.writeUInt16LE(at, 0);
 		listed.writeUInt16LE(NFTA_SET_ELEM_LIST_ELEMENTS | NLA_F_NESTED, 2);
 		steps.push(chunk(table, set, next - from, verb, listed.subarray(0, at)));
 		from = next;
 	}
 	return steps;
+}
+
+function mostBytes({ key, data, comment }: Element): number {
+	const datum =
+		data === undefined ? 0 : Buffer.isBuffer(data) ? data.length : MOST_VERDICT;
+	return (
+		MOST_FRAME + key.length + datum + (comment === undefined ? 0 : MOST_COMMENT)
+	);
 }
 
 function chunk(

@@ -19,6 +19,8 @@ import {
 	noChanges,
 	put,
 } from "./frontend-elements.ts";
+import { inPieces } from "./frontend-pieces.ts";
+import { changeHeld } from "./held-elements.ts";
 import { guarded, guardSets, renewGuard } from "./guard.ts";
 import type { Expected } from "./read-back.ts";
 import { numberWord, prefixMask } from "./keys.ts";
@@ -32,6 +34,7 @@ import {
 	type RuleSpec,
 	type Step,
 } from "./objects.ts";
+import type { Part } from "./transaction.ts";
 import { type Settings, settingsElements } from "./settings.ts";
 import {
 	balancingChain,
@@ -49,8 +52,6 @@ import type { TableName } from "./wire.ts";
 const everyScope: readonly Scope[] = ["everybody", "inside"];
 /** The maps that lead packets to endpoints. */
 const leading = new Set(everyScope.map((scope) => scopes[scope].services));
-/** Frontends whose elements are in memory as objects at one time. */
-const AT_ONCE = 512;
 /** Sets whose elements come and go by themselves. */
 const changing = new Set(["affinity", ...guardSets().map(({ name }) => name)]);
 
@@ -82,13 +83,16 @@ export class Table {
 		return this.name.family;
 	}
 
-	/** Steps from whatever is there to exactly this, behind a guard that does not run yet; `clients` are elements of `affinity`. */
+	/**
+	 * Parts that lead from whatever is there to exactly this, behind a guard that does not run yet; `clients` are elements of
+	 * `affinity`. With each part more frontends are served.
+	 */
 	rebuild(
 		frontends: readonly Frontend[],
 		held: readonly HeldAddress[],
 		settings: Settings,
 		clients: readonly Element[] = [],
-	): Step[] {
+	): Part[] {
 		this.#balanced = emptyScopes();
 		this.#learned = new Set();
 		this.#prefixLengths = new Set();
@@ -97,7 +101,7 @@ export class Table {
 		const isGuarded = this.#guardMs !== undefined;
 		const sets = skeletonSets(this.#family);
 		const chains = this.#skeleton();
-		return [
+		const skeleton = [
 			...this.drop(),
 			newTable(
 				this.name,
@@ -108,33 +112,14 @@ export class Table {
 			),
 			...chains.map((chain) => this.#newChain(chain)),
 			...chains.flatMap((chain) => this.#rules(chain)),
-			...this.change({
-				frontends: [],
-				held: held.map((after) => ({ after })),
-				settings,
-			}),
-			...this.#fill(frontends),
-			...addElements(this.name, "affinity", clients),
+			...this.#settings(settings),
+			...this.#change([], asAdded(held)),
 		];
-	}
-
-	/** Steps that add these. Some at a time become bytes: all of a large cluster's elements at once would be most of the agent's memory. */
-	#fill(frontends: readonly Frontend[]): Step[] {
-		const steps: Step[] = [];
-		const last: Step[] = [];
-		for (let from = 0; from < frontends.length; from += AT_ONCE) {
-			const some = frontends
-				.slice(from, from + AT_ONCE)
-				.map((after) => ({ after }));
-			const changes = noChanges();
-			this.#collect(changes, { frontends: some, held: [] });
-			steps.push(...this.#needed(changes, some));
-			for (const [set, elements] of changes.added)
-				(leading.has(set) ? last : steps).push(
-					...addElements(this.name, set, elements),
-				);
-		}
-		return [...steps, ...last];
+		return [
+			skeleton,
+			...this.change({ frontends: asAdded(frontends), held: [] }),
+			addElements(this.name, "affinity", clients),
+		];
 	}
 
 	/** Steps that let a guard run from now on, if there is one; without a time as long as it may. */
@@ -149,13 +134,26 @@ export class Table {
 		return [newTable(this.name), deleteTable(this.name)];
 	}
 
-	/** Steps of a change; what it says about the other family is left out. */
-	change({ frontends, held, settings }: ProgramChange): Step[] {
+	/** Parts of a change; what it says about the other family is left out. */
+	change({ frontends, held, settings }: ProgramChange): Part[] {
+		const parts = settings ? [this.#settings(settings)] : [];
+		const own = frontends.filter(
+			({ before, after }) => (after ?? before)?.family === this.#family,
+		);
+		for (const some of inPieces(own)) parts.push(this.#change(some, []));
+		if (held.length > 0) parts.push(this.#change([], held));
+		return parts.filter((steps) => steps.length > 0);
+	}
+
+	/** What leads to endpoints goes before them and comes after them, for where not even a part fits into one transaction. */
+	#change(
+		frontends: ProgramChange["frontends"],
+		held: ProgramChange["held"],
+	): Step[] {
 		const changes = noChanges();
 		this.#collect(changes, { frontends, held });
 		return [
 			...this.#needed(changes, frontends),
-			...(settings ? this.#settings(settings) : []),
 			...inOrder(changes.deleted, "services first").flatMap(([set, elements]) =>
 				deleteElements(this.name, set, elements),
 			),
@@ -177,10 +175,8 @@ export class Table {
 			this.#count(counted, before, after);
 		}
 		this.#changeHairpins(changes, counted);
-		const ours = this.#family === "IPv4" ? isIPv4Text : isIPv6Text;
 		for (const { before, after } of held)
-			if (ours((after ?? before)?.address ?? ""))
-				changeHeld(changes, before, after);
+			changeHeld(changes, this.#family, before, after);
 	}
 
 	/** What reading the table back should find where this program is in force. */
@@ -356,7 +352,10 @@ function balanceElement(scope: Scope, endpoints: number): Element {
 	};
 }
 
-/** What leads to endpoints goes before them and comes after them, for where not all fits into one transaction. */
+function asAdded<T>(all: readonly T[]): { after: T }[] {
+	return all.map((after) => ({ after }));
+}
+
 function inOrder(
 	elements: ReadonlyMap<string, Element[]>,
 	order: "services first" | "services last",
@@ -371,29 +370,4 @@ function inOrder(
 
 function emptyScopes(): Record<Scope, Set<number>> {
 	return { everybody: new Set(), inside: new Set() };
-}
-
-function isIPv4Text(address: string): boolean {
-	return !address.includes(":");
-}
-
-function isIPv6Text(address: string): boolean {
-	return address.includes(":");
-}
-
-function changeHeld(
-	changes: ElementChanges,
-	before: HeldAddress | undefined,
-	after: HeldAddress | undefined,
-): void {
-	const address = (after ?? before)?.address;
-	if (address === undefined) return;
-	const element: Element = { key: addressBytes(address) };
-	for (const [set, had, has] of [
-		["held", before !== undefined, after !== undefined],
-		["echo", before?.echo === true, after?.echo === true],
-	] as const) {
-		if (had && !has) put(changes.deleted, set, element);
-		if (has && !had) put(changes.added, set, element);
-	}
 }

@@ -74,30 +74,32 @@ export function commit(
 	);
 }
 
+/** Steps that leave what every packet may meet when they are carried out together. */
+export type Part = readonly Step[];
+
 /**
  * As `commit`, but in as many transactions as it takes where one is more than the socket may send: only the first is sure
- * of its generation, and in between packets meet what has been written so far.
+ * of its generation, and in between packets meet the parts that have been written so far. A part is divided only if it alone
+ * is too much.
  *
  * @returns how many transactions were made; 0 if the ruleset is of another generation by now
  */
 export function commitInParts(
 	socket: NetlinkSocket,
-	steps: readonly Step[],
+	parts: readonly Part[],
 	generation?: number,
 ): number {
 	try {
-		return commit(socket, steps, generation) ? 1 : 0;
+		return commit(socket, parts.flat(), generation) ? 1 : 0;
 	} catch (error) {
-		if (
-			!isFairleadError(error) ||
-			error.reason !== "EMSGSIZE" ||
-			steps.length < 2
-		)
-			throw error;
+		const isTooMuch = isFairleadError(error) && error.reason === "EMSGSIZE";
+		if (!isTooMuch || parts.flat().length < 2) throw error;
 	}
-	const half = steps.length >> 1;
-	const first = commitInParts(socket, steps.slice(0, half), generation);
-	return first === 0 ? 0 : first + commitInParts(socket, steps.slice(half));
+	const [only = []] = parts;
+	const smaller = parts.length > 1 ? parts : only.map((step) => [step]);
+	const half = smaller.length >> 1;
+	const first = commitInParts(socket, smaller.slice(0, half), generation);
+	return first === 0 ? 0 : first + commitInParts(socket, smaller.slice(half));
 }
 
 function edge(type: number, generation?: number): NetlinkMessage {
