@@ -4,7 +4,11 @@ import { type KubeClient, resources } from "../../operator/cluster/kube.ts";
 import { apiInNamespace } from "./api-in-namespace.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { clusterClient } from "./cluster-client.ts";
-import { type KubeProxy, startKubeProxy } from "./kube-proxy.ts";
+import {
+	type KubeProxy,
+	type KubeProxyOptions,
+	startKubeProxy,
+} from "./kube-proxy.ts";
 import { createPacketWorld, type PacketWorld } from "./packet-world.ts";
 
 /** A real API server and a packet world whose node a real kube-proxy serves. */
@@ -15,13 +19,17 @@ export interface BesideKubeProxy {
 	kubeProxy: KubeProxy;
 	/** Runs nft on the node, and throws what it complains of. */
 	nft(...args: string[]): string;
+	/** The same for any other program, as `iptables`. */
+	onNode(program: string, ...args: string[]): string;
 	close(): Promise<void>;
 }
 
 export const nodeName = "node-1";
 export const podCidrs = ["10.244.0.0/16", "2001:db8:244::/48"];
 
-export async function besideKubeProxy(): Promise<BesideKubeProxy> {
+export async function besideKubeProxy({
+	mode = "nftables",
+}: Pick<KubeProxyOptions, "mode"> = {}): Promise<BesideKubeProxy> {
 	const closers: (() => unknown)[] = [];
 	const close = async () => {
 		for (const each of closers.splice(0).reverse()) await each();
@@ -57,21 +65,25 @@ export async function besideKubeProxy(): Promise<BesideKubeProxy> {
 			node: nodeName,
 			kubeconfig: cluster.kubeconfigPath,
 			clusterCidrs: podCidrs,
+			mode,
 		});
 		closers.push(() => kubeProxy.kill());
 		await kubeProxy.synced;
+		const onNode = (program: string, ...args: string[]): string => {
+			const { status, stdout, stderr } = namespace.run(() =>
+				spawnSync(program, args, { encoding: "utf8", maxBuffer: 1 << 26 }),
+			);
+			if (status !== 0)
+				throw new Error(`${program} ${args.join(" ")}: ${stderr}`);
+			return stdout;
+		};
 		return {
 			cluster,
 			client,
 			world,
 			kubeProxy,
-			nft(...args) {
-				const { status, stdout, stderr } = namespace.run(() =>
-					spawnSync("nft", args, { encoding: "utf8", maxBuffer: 1 << 26 }),
-				);
-				if (status !== 0) throw new Error(`nft ${args.join(" ")}: ${stderr}`);
-				return stdout;
-			},
+			nft: (...args) => onNode("nft", ...args),
+			onNode,
 			close,
 		};
 	} catch (error) {

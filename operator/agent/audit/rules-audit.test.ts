@@ -1,22 +1,37 @@
+import { sleep } from "../../clock.ts";
 import { AgentWorld } from "../../../test/support/agent-world.ts";
 import { serviceOf, sliceOf } from "../../../test/support/rules-world.ts";
-import type { KubeProxyRules } from "../../model/rules/audit/kube-proxy-rules.ts";
+import type {
+	FoundFrontend,
+	KubeProxyRules,
+} from "../../model/rules/audit/kube-proxy-rules.ts";
 import { defaultNodeSettings } from "../../model/rules/rules-node.ts";
 import type { AgentIncident } from "../rules/incidents.ts";
 import { auditTimes, RulesAudit } from "./rules-audit.ts";
 
 const { everyMs, confirmMs } = auditTimes;
 
-async function audited() {
+async function audited(tookMs = 0) {
 	const world = new AgentWorld();
 	const told: AgentIncident[] = [];
-	const rules: KubeProxyRules = { frontends: new Map(), broken: [] };
-	const state: { found: KubeProxyRules | undefined } = { found: rules };
+	const rules: KubeProxyRules = {
+		families: new Set(["IPv4"]),
+		frontends: new Map(),
+		broken: [],
+	};
+	const state: { found: KubeProxyRules | undefined; looks: number } = {
+		found: rules,
+		looks: 0,
+	};
 	const audit = new RulesAudit({
 		node: "node-1",
 		stores: world.stores,
 		settings: defaultNodeSettings,
-		read: () => Promise.resolve(state.found),
+		read: async () => {
+			state.looks++;
+			if (tookMs > 0) await sleep(world.clock, tookMs);
+			return state.found;
+		},
 		clock: world.clock,
 		log: world.log,
 		tell: (incident) => told.push(incident),
@@ -63,6 +78,34 @@ describe("an audit of kube-proxy's rules", () => {
 		served();
 		await world.clock.advance(everyMs);
 		expect(audit.findings.size).toBe(0);
+		audit.stop();
+	});
+
+	it("says nothing of a Service that is another way wrong each time", async () => {
+		const { world, told, audit, rules, served } = await audited();
+		served();
+		const [key, right] = [...rules.frontends][0] as [string, FoundFrontend];
+		for (const last of [1, 2, 3, 4]) {
+			const endpoints = new Set([`10.244.9.${last} 8080`]);
+			rules.frontends.set(key, { ...right, endpoints });
+			await world.clock.advance(confirmMs);
+			expect(audit.findings.size).toBe(0);
+		}
+		expect(told).toEqual([]);
+		audit.stop();
+	});
+
+	it("looks a tenth of the time at most, however much changes and whatever it finds", async () => {
+		const tookMs = 8_000;
+		const { world, audit, state } = await audited(tookMs);
+		const minutes = 60;
+		for (let second = 0; second < minutes * 60; second++) {
+			world.put(sliceOf([`10.244.1.${(second % 200) + 2}@node-1`]));
+			await world.clock.advance(1_000);
+		}
+		const most = Math.ceil((minutes * 60_000) / (tookMs * 10)) + 1;
+		expect(state.looks).toBeLessThanOrEqual(most);
+		expect(state.looks).toBeGreaterThan(most / 2);
 		audit.stop();
 	});
 

@@ -3,9 +3,10 @@ import type { Log } from "../../log.ts";
 import {
 	compareRules,
 	type Findings,
-	kubeProxyProgram,
 } from "../../model/rules/audit/compare.ts";
 import type { KubeProxyRules } from "../../model/rules/audit/kube-proxy-rules.ts";
+import { type Look, nextLookAt } from "../../model/rules/audit/look-pace.ts";
+import { wantedFrontends } from "../../model/rules/audit/wanted-frontends.ts";
 import { type NodeSettings, rulesNode } from "../../model/rules/rules-node.ts";
 import type { AgentIncident } from "../rules/incidents.ts";
 import type { AgentStores } from "../stores.ts";
@@ -41,7 +42,9 @@ export class RulesAudit {
 	#trouble: string | undefined = "audit: nothing is read yet";
 	#lookedAt: number | undefined;
 	#cancel: Cancel = () => {};
-	#dueAt = Number.POSITIVE_INFINITY;
+	/** When the next look is wished for, on the monotonic clock. */
+	#wantedAt = Number.POSITIVE_INFINITY;
+	#last: Look | undefined;
 	#looking = false;
 	#running = false;
 	readonly #undo: (() => void)[] = [];
@@ -96,11 +99,12 @@ export class RulesAudit {
 		if (versions(stores) !== before) this.#lookIn(auditTimes.confirmMs);
 		const here = stores.nodes.get(node) ?? { metadata: { name: node } };
 		const findings = compareRules(
-			kubeProxyProgram(
-				stores.services.values(),
-				stores.endpointSlices.values(),
-				rulesNode(here, settings),
-			),
+			wantedFrontends({
+				services: stores.services.values(),
+				slices: stores.endpointSlices.values(),
+				node: rulesNode(here, settings),
+				families: found.families,
+			}),
 			found,
 		);
 		if (found.broken.length > 0) findings.set("", found.broken);
@@ -108,13 +112,18 @@ export class RulesAudit {
 		this.#take(findings);
 	}
 
-	/** A finding counts when two looks in a row had one about the same Service. */
+	/** A sentence counts when two looks in a row had it: what kube-proxy is about to write is another one each time. */
 	#take(findings: Findings): void {
 		const confirmed: Findings = new Map();
-		for (const [service, sentences] of findings)
-			if (this.#seen.has(service)) confirmed.set(service, sentences);
+		let doubtful = false;
+		for (const [service, sentences] of findings) {
+			const before = this.#seen.get(service) ?? [];
+			const again = sentences.filter((each) => before.includes(each));
+			if (again.length > 0) confirmed.set(service, again);
+			if (again.length < sentences.length) doubtful = true;
+		}
 		this.#seen = findings;
-		if (confirmed.size < findings.size) this.#lookIn(auditTimes.confirmMs);
+		if (doubtful) this.#lookIn(auditTimes.confirmMs);
 		const { log, tell } = this.#options;
 		for (const [service, sentences] of confirmed) {
 			const known = this.#confirmed.get(service);
@@ -136,30 +145,44 @@ export class RulesAudit {
 		this.#confirmed = confirmed;
 	}
 
-	/** At the latest then. */
+	/** Then at the latest, as far as `nextLookAt` allows. */
 	#lookIn(ms: number): void {
 		const at = this.#options.clock.monotonic() + ms;
-		if (!this.#running || at >= this.#dueAt) return;
+		if (!this.#running || at >= this.#wantedAt) return;
+		this.#wantedAt = at;
+		if (!this.#looking) this.#arm();
+	}
+
+	#arm(): void {
+		const { clock } = this.#options;
 		this.#cancel();
-		this.#dueAt = at;
-		this.#cancel = this.#options.clock.after(ms, () => void this.#scheduled());
+		const at = nextLookAt(this.#wantedAt, this.#last);
+		this.#cancel = clock.after(
+			at - clock.monotonic(),
+			() => void this.#scheduled(),
+		);
 	}
 
 	async #scheduled(): Promise<void> {
-		this.#dueAt = Number.POSITIVE_INFINITY;
-		if (this.#looking) return;
+		const { clock, log } = this.#options;
+		this.#wantedAt = Number.POSITIVE_INFINITY;
 		this.#looking = true;
+		const begun = clock.monotonic();
 		try {
 			await this.look();
 			this.#trouble = undefined;
 		} catch (error) {
 			const trouble = `audit: ${(error as Error).message}`;
 			if (trouble !== this.#trouble)
-				this.#options.log.warn({ err: error }, "the audit cannot look");
+				log.warn({ err: error }, "the audit cannot look");
 			this.#trouble = trouble;
 		} finally {
 			this.#looking = false;
+			const endedAt = clock.monotonic();
+			this.#last = { endedAt, tookMs: endedAt - begun };
 			this.#lookIn(auditTimes.everyMs);
+			// What was wished for while it looked waits for its turn as well.
+			if (this.#running) this.#arm();
 		}
 	}
 }

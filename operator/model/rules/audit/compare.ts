@@ -1,73 +1,63 @@
-import type { EndpointSlice, Service } from "../../../api/core.ts";
-import { compile } from "../compile.ts";
-import type { Backend, Frontend } from "../program.ts";
-import { frontendKey, type Program } from "../program.ts";
-import type { RulesNode } from "../rules-node.ts";
-import { proxyNameLabel } from "../service-endpoints.ts";
+import { coverTexts } from "../../external-ips/cidr-cover.ts";
+import { cidrRange, parseCidr } from "../../addresses/cidr.ts";
 import {
-	type FoundFrontend,
-	type KubeProxyRules,
-	nodePortKey,
-} from "./kube-proxy-rules.ts";
+	type Interval,
+	mergeIntervals,
+	subtractIntervals,
+} from "../../addresses/intervals.ts";
+import { parseIp } from "../../addresses/ip.ts";
+import type { Backend, Frontend } from "../program.ts";
+import type { FoundFrontend, KubeProxyRules } from "./kube-proxy-rules.ts";
+import type { WantedFrontends } from "./wanted-frontends.ts";
 
 /** By `namespace/name` ("" where nobody can say whose it is): what kube-proxy does with it that it should not, one sentence each. */
 export type Findings = Map<string, string[]>;
 
 /**
- * What kube-proxy should have written: what it cannot know (what Fairlead records in annotations, and what label
- * service-proxy-name keeps from it) is left out.
+ * Compares what kube-proxy should have written with what is there. Where several Services want the same, kube-proxy goes through
+ * them in no order, and what it wrote of one lies beside what it wrote of another: any of them may be there.
  */
-export function kubeProxyProgram(
-	services: Iterable<Service>,
-	slices: Iterable<EndpointSlice>,
-	node: RulesNode,
-): Program {
-	const seen: Service[] = [];
-	for (const service of services) {
-		const { annotations: _, ...metadata } = service.metadata;
-		if (metadata.labels && proxyNameLabel in metadata.labels) continue;
-		seen.push({ ...service, metadata });
-	}
-	return compile({ services: seen, slices, node }).program;
-}
-
-/** Compares what kube-proxy should have written with what is there. */
 export function compareRules(
-	wanted: Program,
+	wanted: WantedFrontends,
 	found: Pick<KubeProxyRules, "frontends">,
 ): Findings {
 	const findings: Findings = new Map();
 	const say = (service: string, sentence: string) => {
-		const known = findings.get(service) ?? [];
-		// A NodePort is one finding, at however many addresses it is served.
-		if (!known.includes(sentence)) known.push(sentence);
-		findings.set(service, known);
+		const known = findings.get(service);
+		if (known) known.push(sentence);
+		else findings.set(service, [sentence]);
 	};
-	const expected = new Set<string>();
-	const balanced = new Set(
-		[...wanted.frontends.values()].map(({ address }) => address),
-	);
-	for (const frontend of wanted.frontends.values()) {
-		const key = keyOf(frontend);
-		expected.add(key);
+	const balanced = balancedAddresses(wanted);
+	for (const [key, candidates] of wanted) {
 		const there = found.frontends.get(key);
-		const what = nameOf(frontend);
-		if (!there) say(frontend.service, `${what} is missing`);
-		else
+		const frontend =
+			candidates.find(({ service }) => service === there?.service) ??
+			(candidates[0] as Frontend);
+		if (!there) say(frontend.service, `${nameOf(frontend)} is missing`);
+		else if (candidates.length === 1 || !isAnyOf(candidates, there, balanced))
 			for (const why of differences(frontend, there, balanced))
-				say(frontend.service, `${what} ${why}`);
+				say(frontend.service, `${nameOf(frontend)} ${why}`);
 	}
 	for (const [key, { service }] of found.frontends)
-		if (!expected.has(key))
+		if (!wanted.has(key))
 			say(service, `${key.replaceAll("|", " ")} is there and should not be`);
 	return findings;
 }
 
-function keyOf(frontend: Frontend): string {
-	const { kind, family, protocol, port } = frontend;
-	return kind === "NodePort"
-		? nodePortKey(family, protocol, port)
-		: frontendKey(frontend);
+function isAnyOf(
+	candidates: readonly Frontend[],
+	{ refuses, sources, ...led }: FoundFrontend,
+	balanced: Balanced,
+): boolean {
+	const parts = [
+		{ ...led },
+		{ ...led, ...(refuses && { refuses }) },
+		{ ...led, ...(sources && { sources }) },
+		{ ...led, ...(refuses && { refuses }), ...(sources && { sources }) },
+	];
+	return candidates.some((each) =>
+		parts.some((part) => differences(each, part, balanced).length === 0),
+	);
 }
 
 function nameOf({ kind, family, address, protocol, port }: Frontend): string {
@@ -76,10 +66,26 @@ function nameOf({ kind, family, address, protocol, port }: Frontend): string {
 		: `${kind} ${address} ${protocol} ${port}`;
 }
 
+/** The addresses of each balanced Service, by `namespace/name`. */
+type Balanced = ReadonlyMap<string, readonly Interval[]>;
+
+function balancedAddresses(wanted: WantedFrontends): Balanced {
+	const balanced = new Map<string, Interval[]>();
+	for (const { kind, service, address } of [...wanted.values()].flat()) {
+		const ip = parseIp(address);
+		if (kind !== "LoadBalancer" || !ip.ok) continue;
+		const { value } = ip.value;
+		const known = balanced.get(service) ?? [];
+		balanced.set(service, known);
+		known.push({ start: value, end: value });
+	}
+	return balanced;
+}
+
 function differences(
 	wanted: Frontend,
 	found: FoundFrontend,
-	balanced: ReadonlySet<string>,
+	balanced: Balanced,
 ): string[] {
 	const { endpoints, internalEndpoints = endpoints, whenEmpty } = wanted;
 	const outside = difference(endpoints, found.endpoints);
@@ -102,22 +108,42 @@ function differences(
 		!found.affinity
 	)
 		sentences.push("does not keep a client with its endpoint");
-	const ranges = wanted.sourceRanges ?? [];
-	if (ranges.length > 0) {
-		const lacking = ranges.filter((cidr) => found.sources?.has(cidr) === false);
-		// Where a node may connect, kube-proxy lets the balancer's own addresses through too.
-		const more = [...(found.sources ?? [])].filter(
-			(cidr) =>
-				!ranges.includes(cidr) && !balanced.has(cidr.split("/")[0] ?? ""),
+	// Where nobody serves, everybody is refused, and iptables mode writes no ranges.
+	if (endpoints.length + internalEndpoints.length > 0)
+		sentences.push(
+			...sourceDifferences(
+				wanted,
+				found.sources,
+				balanced.get(wanted.service) ?? [],
+			),
 		);
-		if (!found.sources) sentences.push("admits everybody, whatever its ranges");
-		if (lacking.length > 0)
-			sentences.push(`keeps out ${lacking.join(", ")} of its source ranges`);
-		if (more.length > 0)
-			sentences.push(`admits ${more.join(", ")} beside its source ranges`);
-	} else if (!wanted.sourceRanges && found.sources)
-		sentences.push(`admits only ${[...found.sources].join(", ")}`);
 	return sentences;
+}
+
+function sourceDifferences(
+	{ family, sourceRanges }: Frontend,
+	found: readonly Interval[] | undefined,
+	own: readonly Interval[],
+): string[] {
+	if (!sourceRanges)
+		return found ? [`admits only ${few(coverTexts(family, found))}`] : [];
+	if (sourceRanges.length === 0) return [];
+	if (!found) return ["admits everybody, whatever its ranges"];
+	const ranges = sourceRanges.flatMap((text) => {
+		const cidr = parseCidr(text);
+		return cidr.ok ? [cidrRange(cidr.value)] : [];
+	});
+	const lacking = subtractIntervals(mergeIntervals(ranges), found);
+	// Where the node itself may connect, kube-proxy lets the balancer's own addresses through too.
+	const more = subtractIntervals(found, mergeIntervals([...ranges, ...own]));
+	return [
+		...(lacking.length > 0
+			? [`keeps out ${few(coverTexts(family, lacking))} of its source ranges`]
+			: []),
+		...(more.length > 0
+			? [`admits ${few(coverTexts(family, more))} beside its source ranges`]
+			: []),
+	];
 }
 
 function difference(
