@@ -187,7 +187,7 @@ test("whatever changes Services go through, the kernel does with every packet wh
 					asked.dropped++;
 					continue;
 				}
-				const answer = await heardOf(world, question);
+				const answer = await heardOf(world, question, "unexpected");
 				asked[answers.includes("refused") ? "rejected" : "forwarded"]++;
 				expect({ what, answer, answers }).toEqual({
 					what,
