@@ -1,5 +1,7 @@
 import { spawnSync } from "node:child_process";
+import { constants } from "node:os";
 import { jest } from "@jest/globals";
+import { failure } from "../../operator/kernel/libc.ts";
 import {
 	createNetworkNamespace,
 	type NetworkNamespace,
@@ -182,4 +184,42 @@ test("an edit by others after a large change of ours is heard, and who made it",
 	backend.apply(diff(before, after));
 	nft(edits["of our table"].commands);
 	expect(backend.drift()).toMatch(/^nft \(pid \d+\) changed table fairlead$/);
+});
+
+describe("where it cannot be seen what others do", () => {
+	const noMemory = (what: string) => () => {
+		throw failure(what, constants.errno.ENOBUFS);
+	};
+
+	test("because nobody can listen any more, the rules are in force, and the next look says what failed until all is written anew", () => {
+		backend.replace(before);
+		jest
+			.spyOn(NetlinkSocket.prototype, "join")
+			.mockImplementationOnce(noMemory("join netlink group 7"));
+		backend.replace(after);
+		for (const look of [
+			() => backend.drift(after),
+			() => backend.apply(diff(after, before)),
+		])
+			expect(look).toThrow("cannot join netlink group 7: ENOBUFS");
+		expect(
+			nftIn(namespace, "list", "map", "ip", "fairlead", "services"),
+		).toContain("2999");
+		backend.replace(before);
+		expect(backend.drift()).toBeUndefined();
+	});
+
+	test("because our tables cannot be read back, the next look says what failed, and looks again", () => {
+		backend.replace(before);
+		nft(crowd);
+		const request = jest
+			.spyOn(NetlinkSocket.prototype, "request")
+			.mockImplementation(noMemory("list sets"));
+		expect(() => backend.drift(before)).toThrow("cannot list sets: ENOBUFS");
+		request.mockRestore();
+		expect(backend.drift()).toBe(
+			"more was changed in nftables than could be followed",
+		);
+		expect(backend.drift(before)).toBeUndefined();
+	});
 });

@@ -1,3 +1,4 @@
+import { jest } from "@jest/globals";
 import { AgentWorld } from "../../../test/support/agent-world.ts";
 import { serviceOf, sliceOf } from "../../../test/support/rules-world.ts";
 import type { Node } from "../../api/core.ts";
@@ -265,6 +266,26 @@ describe("when somebody else changes the rules", () => {
 		await world.clock.advance(20);
 		expect(world.backend.calls).toEqual(["replace"]);
 		expect(incidents.map(({ reason }) => reason)).toEqual(["RulesRepaired"]);
+	});
+
+	it("nobody is suspected where it cannot be seen; all rules are written anew, and it is said why", async () => {
+		await threeServed();
+		const failure = new Error("cannot read netlink notifications: ENOMEM");
+		const drift = jest
+			.spyOn(world.backend, "drift")
+			.mockImplementationOnce(() => {
+				throw failure;
+			});
+		await world.clock.advance(1_000);
+		drift.mockRestore();
+		expect(world.backend.calls).toEqual(["replace"]);
+		expect(incidents).toEqual([]);
+		expect(world.log.lines).toContainEqual({
+			level: "warn",
+			fields: { err: failure },
+			message:
+				"it cannot be seen whether somebody changed the rules; writing them anew",
+		});
 	});
 
 	it("nothing is written when nobody did", async () => {

@@ -338,12 +338,16 @@ export class RulesLoop {
 	}
 
 	/** Asks whether somebody else changed the rules, and says so. */
-	#drifted(): "drift" | undefined {
+	#drifted(): "drift" | "failure" | undefined {
 		let what: string | undefined;
 		try {
 			what = this.#writer.drift();
 		} catch (error) {
-			what = (error as Error).message;
+			this.#options.log.warn(
+				{ err: error },
+				"it cannot be seen whether somebody changed the rules; writing them anew",
+			);
+			return "failure";
 		}
 		if (what === undefined) return undefined;
 		this.#options.metrics.drift.inc();

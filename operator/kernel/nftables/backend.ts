@@ -1,4 +1,4 @@
-import { FairleadError } from "../../errors.ts";
+import { FairleadError, isFairleadError } from "../../errors.ts";
 import type {
 	Frontend,
 	Program,
@@ -47,6 +47,8 @@ export class NftablesBackend implements RulesBackend {
 	readonly #socket: NetlinkSocket;
 	readonly #watch: TableWatch;
 	readonly #tables: readonly Table[];
+	/** Why what others do is not heard since our last write. */
+	#deaf: Error | undefined;
 
 	/** @throws KernelUnsupported or KernelDenied where nf_tables is not to be had */
 	constructor(namespace: NetworkNamespace, options: NftablesOptions = {}) {
@@ -102,7 +104,7 @@ export class NftablesBackend implements RulesBackend {
 	}
 
 	apply(change: ProgramChange): void {
-		refuseDrift(this.#watch.heard());
+		refuseDrift(this.#heard());
 		try {
 			const parts = this.#tables.flatMap((table) => table.change(change));
 			if (parts.length > 0) this.#write(parts);
@@ -133,17 +135,17 @@ export class NftablesBackend implements RulesBackend {
 	}
 
 	drift(inForce?: Program): string | undefined {
-		const heard = this.#watch.heard();
+		const heard = this.#heard();
 		const { doubt } = this.#watch;
 		if (heard !== undefined || doubt === undefined) return heard;
 		if (!inForce) return doubt;
 		this.#watch.settle();
-		const different = this.#differenceFrom(inForce);
+		const different = this.#differenceFrom(inForce, doubt);
 		if (different !== undefined) this.#watch.note(`${doubt}: ${different}`);
 		return different && `${doubt}: ${different}`;
 	}
 
-	#differenceFrom(inForce: Program): string | undefined {
+	#differenceFrom(inForce: Program, doubt: string): string | undefined {
 		try {
 			for (const table of this.#tables) {
 				const expected = table.expected(inForce);
@@ -152,13 +154,16 @@ export class NftablesBackend implements RulesBackend {
 			}
 			return undefined;
 		} catch (error) {
-			return (error as Error).message;
+			if (isFairleadError(error) && error.reason === "ENOENT")
+				return error.message;
+			this.#watch.lose(doubt);
+			throw error;
 		}
 	}
 
 	/** Where the tables are not as they were left, `replace` is due, which sets the guard too. */
 	#renewGuard(): void {
-		if (this.#watch.heard() !== undefined) return;
+		if (this.#heard() !== undefined) return;
 		commit(
 			this.#socket,
 			this.#tables.flatMap((table) => table.renew()),
@@ -223,21 +228,25 @@ export class NftablesBackend implements RulesBackend {
 		}
 	}
 
-	/** Our writing led to this generation; `doubt` is about what others did before it. */
+	/** Our writing led to this generation; `doubt` is about what others did before it. What is written stays so if this fails. */
 	#listenSince(generation: number, doubt?: string): void {
-		this.#orTrouble(() => {
-			try {
-				this.#watch.resume();
-				if (doubt !== undefined) this.#watch.lose(doubt);
-				const now = readGeneration(this.#socket).generation;
-				this.#watch.begin(now);
-				if (now !== generation)
-					this.#watch.lose("somebody changed nftables right after us");
-			} catch (error) {
-				this.#watch.note("what was changed since cannot be known");
-				throw error;
-			}
-		});
+		this.#deaf = undefined;
+		try {
+			this.#watch.resume();
+			if (doubt !== undefined) this.#watch.lose(doubt);
+			const now = readGeneration(this.#socket).generation;
+			this.#watch.begin(now);
+			if (now !== generation)
+				this.#watch.lose("somebody changed nftables right after us");
+		} catch (error) {
+			this.#deaf = error as Error;
+		}
+	}
+
+	/** What others are known to have done since our last write. */
+	#heard(): string | undefined {
+		if (this.#deaf) throw this.#deaf;
+		return this.#watch.heard();
 	}
 }
 

@@ -113,6 +113,8 @@ export interface RulesBackend {
 	/**
 	 * What somebody else changed since our last write; undefined if nobody did. Cheap; only where what others did could not be
 	 * followed the rules are read back and compared with `inForce`, what is there if nobody did: without it that counts as a change.
+	 *
+	 * @throws what it failed by: nobody knows then, and `replace` is due
 	 */
 	drift(inForce?: Program): string | undefined;
 	/**
