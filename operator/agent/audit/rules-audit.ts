@@ -7,7 +7,11 @@ import {
 import type { KubeProxyRules } from "../../model/rules/audit/kube-proxy-rules.ts";
 import { type Look, nextLookAt } from "../../model/rules/audit/look-pace.ts";
 import { wantedFrontends } from "../../model/rules/audit/wanted-frontends.ts";
-import { type NodeSettings, rulesNode } from "../../model/rules/rules-node.ts";
+import {
+	familyOf,
+	type NodeSettings,
+	rulesNode,
+} from "../../model/rules/rules-node.ts";
 import type { AgentIncident } from "../rules/incidents.ts";
 import type { AgentStores } from "../stores.ts";
 
@@ -25,8 +29,8 @@ export interface RulesAuditOptions {
 	node: string;
 	stores: AgentStores;
 	settings: NodeSettings;
-	/** Undefined: kube-proxy has no nftables rules here. */
-	read: () => Promise<KubeProxyRules | undefined>;
+	/** Rejects when nothing can be said of kube-proxy's rules. */
+	read: () => Promise<KubeProxyRules>;
 	clock: Clock;
 	log: Log;
 	/** Told once when it begins. */
@@ -94,20 +98,27 @@ export class RulesAudit {
 		const { node, stores, settings, read, clock } = this.#options;
 		const before = versions(stores);
 		const found = await read();
-		if (!found) throw new Error(nothingThere);
 		// What changed meanwhile is compared with rules that could not know of it.
 		if (versions(stores) !== before) this.#lookIn(auditTimes.confirmMs);
 		const here = stores.nodes.get(node) ?? { metadata: { name: node } };
+		const self = rulesNode(here, settings);
 		const findings = compareRules(
 			wantedFrontends({
 				services: stores.services.values(),
 				slices: stores.endpointSlices.values(),
-				node: rulesNode(here, settings),
+				node: self,
 				families: found.families,
 			}),
 			found,
 		);
-		if (found.broken.length > 0) findings.set("", found.broken);
+		const broken = [
+			...found.broken,
+			...[...new Set(self.nodePortAddresses.map(familyOf))]
+				.filter((family) => found.unreached?.has(family))
+				.map((family) => `${family}: nothing leads to the NodePorts`),
+		];
+		if (broken.length > 0)
+			findings.set("", [...(findings.get("") ?? []), ...broken]);
 		this.#lookedAt = clock.now();
 		this.#take(findings);
 	}
@@ -186,9 +197,6 @@ export class RulesAudit {
 		}
 	}
 }
-
-const nothingThere =
-	"there is no table kube-proxy in nftables: kube-proxy does not run here, runs in another mode, or something takes its place that bypasses netfilter, as Cilium's eBPF programs do; use --rules off there";
 
 function versions({ services, endpointSlices }: AgentStores): string {
 	return `${services.resourceVersion} ${endpointSlices.resourceVersion}`;

@@ -140,6 +140,23 @@ it("asks for no source ranges where nobody serves", () => {
 	).toEqual(new Map());
 });
 
+it("says that nobody refuses what nobody serves", () => {
+	const findings = compareRules(wantedOf([web], []), { frontends: new Map() });
+	expect(findings.get("default/web")).toEqual([
+		"ClusterIP 10.96.0.10 TCP 80 has no endpoint here, and packets are not rejected",
+		"NodePort TCP 30080 (IPv4) has no endpoint here, and packets are not rejected",
+		"LoadBalancer 203.0.113.10 TCP 80 has no endpoint here, and packets are not rejected",
+	]);
+});
+
+it("says where packets that source ranges keep out are let by", () => {
+	const frontends = new Map(right);
+	frontends.set(balancer, led(pods, { sources, letsOthersBy: true }));
+	expect(compareRules(wanted, { frontends }).get("default/web")).toEqual([
+		"LoadBalancer 203.0.113.10 TCP 80 does not drop what its source ranges keep out",
+	]);
+});
+
 describe("an address that several Services want", () => {
 	const address = "198.51.100.7";
 	const key = `${address}|TCP|80`;

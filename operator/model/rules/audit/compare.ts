@@ -33,7 +33,11 @@ export function compareRules(
 		const frontend =
 			candidates.find(({ service }) => service === there?.service) ??
 			(candidates[0] as Frontend);
-		if (!there) say(frontend.service, `${nameOf(frontend)} is missing`);
+		if (!there && isServed(frontend))
+			say(frontend.service, `${nameOf(frontend)} is missing`);
+		else if (!there)
+			for (const why of differences(frontend, nothingThere, balanced))
+				say(frontend.service, `${nameOf(frontend)} ${why}`);
 		else if (candidates.length === 1 || !isAnyOf(candidates, there, balanced))
 			for (const why of differences(frontend, there, balanced))
 				say(frontend.service, `${nameOf(frontend)} ${why}`);
@@ -42,6 +46,17 @@ export function compareRules(
 		if (!wanted.has(key))
 			say(service, `${key.replaceAll("|", " ")} is there and should not be`);
 	return findings;
+}
+
+const nothingThere: FoundFrontend = {
+	service: "",
+	endpoints: new Set(),
+	internalEndpoints: new Set(),
+	affinity: false,
+};
+
+function isServed({ endpoints, internalEndpoints = [] }: Frontend): boolean {
+	return endpoints.length + internalEndpoints.length > 0;
 }
 
 function isAnyOf(
@@ -109,14 +124,12 @@ function differences(
 	)
 		sentences.push("does not keep a client with its endpoint");
 	// Where nobody serves, everybody is refused, and iptables mode writes no ranges.
-	if (endpoints.length + internalEndpoints.length > 0)
-		sentences.push(
-			...sourceDifferences(
-				wanted,
-				found.sources,
-				balanced.get(wanted.service) ?? [],
-			),
-		);
+	if (isServed(wanted)) {
+		const own = balanced.get(wanted.service) ?? [];
+		sentences.push(...sourceDifferences(wanted, found.sources, own));
+		if (wanted.sourceRanges && found.letsOthersBy)
+			sentences.push("does not drop what its source ranges keep out");
+	}
 	return sentences;
 }
 

@@ -9,6 +9,8 @@ export interface KubeProxyRules {
 	frontends: Map<string, FoundFrontend>;
 	/** What is wrong with the rules as a whole, one sentence each: no packet meets what this concerns. */
 	broken: string[];
+	/** Families whose NodePorts no packet gets to: right where kube-proxy has no address to serve them at. */
+	unreached?: Set<IPFamily>;
 }
 
 export interface FoundFrontend {
@@ -23,6 +25,8 @@ export interface FoundFrontend {
 	affinity: boolean;
 	/** Who may connect, as `mergeIntervals` gives it; absent: everybody. */
 	sources?: readonly Interval[];
+	/** Who is outside of `sources` is not led here, and not stopped either. */
+	letsOthersBy?: boolean;
 }
 
 /** `IPv4|NodePort|TCP|30080`. */
@@ -32,4 +36,14 @@ export function nodePortKey(
 	port: number,
 ): string {
 	return `${family}|NodePort|${protocol}|${port}`;
+}
+
+/** The rules of several families as one. */
+export function together(rules: readonly KubeProxyRules[]): KubeProxyRules {
+	return {
+		families: new Set(rules.flatMap(({ families }) => [...families])),
+		frontends: new Map(rules.flatMap(({ frontends }) => [...frontends])),
+		broken: rules.flatMap(({ broken }) => broken),
+		unreached: new Set(rules.flatMap(({ unreached = [] }) => [...unreached])),
+	};
 }
