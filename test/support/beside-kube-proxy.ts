@@ -66,6 +66,8 @@ export async function besideKubeProxy({
 			kubeconfig: cluster.kubeconfigPath,
 			clusterCidrs: podCidrs,
 			mode,
+			// It would repair in passing what a test has damaged.
+			args: ["--iptables-sync-period=1h"],
 		});
 		closers.push(() => kubeProxy.kill());
 		await kubeProxy.synced;
