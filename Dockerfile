@@ -16,7 +16,7 @@ RUN node_modules/.bin/tsc -p tsconfig.build.json \
 FROM node:26-slim
 # For agent --rules audit, which lists kube-proxy's rules; all else speaks to the kernel itself.
 RUN apt-get update \
-	&& apt-get install --yes --no-install-recommends nftables \
+	&& apt-get install --yes --no-install-recommends iptables nftables \
 	&& rm -rf /var/lib/apt/lists/*
 WORKDIR /fairlead
 ENV NODE_ENV=production

@@ -223,7 +223,7 @@ export const agentFlags = {
 			})
 			.default("full"),
 		value: "MODE",
-		help: "full: carry every Service, instead of kube-proxy; balancers: beside kube-proxy, only what Fairlead assigned; audit: write nothing, and say where kube-proxy's nftables rules are not what they should be; off: leave all to another proxy",
+		help: "full: carry every Service, instead of kube-proxy; balancers: beside kube-proxy, only what Fairlead assigned; audit: write nothing, and say where kube-proxy's rules are not what they should be; off: leave all to another proxy",
 	},
 	once: {
 		schema: z.boolean().default(false),

@@ -137,7 +137,7 @@ it("names the chains that all Services share and somebody has emptied", async ()
 	for (const chain of shared)
 		lab.nft("flush", "chain", "ip", "kube-proxy", chain);
 	const found = await lab.auditOnce();
-	// Comments of listed rules go back in as they came.
+	// nft takes rules as it lists them.
 	for (const chain of shared)
 		for (const rule of rulesOf(saved, chain))
 			lab.nft(...`add rule ip kube-proxy ${chain} ${rule}`.split(" "));

@@ -18,9 +18,9 @@ export interface BesideKubeProxy {
 	world: PacketWorld;
 	kubeProxy: KubeProxy;
 	/** Runs nft on the node, and throws what it complains of. */
-	nft(...args: string[]): string;
+	nft: (...args: string[]) => string;
 	/** The same for any other program, as `iptables`. */
-	onNode(program: string, ...args: string[]): string;
+	onNode: (program: string, ...args: string[]) => string;
 	close(): Promise<void>;
 }
 

@@ -8,7 +8,7 @@ const MAX_BYTES = 1 << 30;
  * What a program of the iptables-save family prints of all tables in this process' own network namespace; undefined where there is no
  * such program. It creates no table. Slow: for schedules, never where packets or changes wait.
  *
- * @throws KernelDenied without CAP_NET_ADMIN, KernelFailed
+ * @throws KernelDenied without CAP_NET_ADMIN, or for the legacy variant, which opens a raw socket, CAP_NET_RAW; KernelFailed
  */
 export function iptablesSave(program: string): Promise<string | undefined> {
 	return new Promise((resolve, reject) => {
@@ -22,11 +22,13 @@ export function iptablesSave(program: string): Promise<string | undefined> {
 
 function failed(program: string, error: Error, stderr: string): FairleadError {
 	const said = stderr.trim().split("\n")[0] || error.message;
-	return new FairleadError(
-		/permission denied|operation not permitted/i.test(stderr)
-			? "KernelDenied"
-			: "KernelFailed",
-		`${program} failed: ${said}`,
-		{ cause: error },
-	);
+	return /permission denied|operation not permitted/i.test(stderr)
+		? new FairleadError(
+				"KernelDenied",
+				`${program} needs CAP_NET_ADMIN, and in its legacy variant CAP_NET_RAW: ${said}`,
+				{ cause: error },
+			)
+		: new FairleadError("KernelFailed", `${program} failed: ${said}`, {
+				cause: error,
+			});
 }
