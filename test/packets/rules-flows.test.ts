@@ -242,7 +242,7 @@ describe("established connections, TCP and UDP, IPv4 and IPv6, from outside, fro
 			.run(() =>
 				spawn(
 					process.execPath,
-					["--disable-warning=ExperimentalWarning", writer, "100"],
+					["--disable-warning=ExperimentalWarning", writer, "50"],
 					{ stdio: ["pipe", "ignore", "inherit"] },
 				),
 			);

@@ -18,28 +18,22 @@ import {
 } from "../../operator/kernel/namespaces.ts";
 import { setRoute } from "../../operator/kernel/routes.ts";
 import { carryOutIn } from "../../operator/kernel/rtnetlink.ts";
-import {
-	bindUdpIn,
-	connectIn,
-	listenIn,
-} from "../../operator/kernel/sockets.ts";
+import { bindUdpIn, listenIn } from "../../operator/kernel/sockets.ts";
 import { setNetworkSettings } from "../../operator/kernel/sysctl.ts";
+import {
+	addresses,
+	type Answer,
+	type Conversation,
+	datagramConversation,
+	type PlaceName,
+	read,
+	streamConversation,
+} from "./packet-conversations.ts";
 
-/** A machine outside, a node that routes, and three pods; the third belongs to another node, seen from this one. */
-export type PlaceName = "outside" | "node" | "pod-1" | "pod-2" | "pod-3";
-
-type Addresses = Record<IPFamily, string>;
-
-const addresses: Record<PlaceName, Addresses> = {
-	outside: { IPv4: "192.0.2.10", IPv6: "2001:db8:2::10" },
-	node: { IPv4: "192.0.2.1", IPv6: "2001:db8:2::1" },
-	"pod-1": { IPv4: "10.244.1.2", IPv6: "2001:db8:244:1::2" },
-	"pod-2": { IPv4: "10.244.1.3", IPv6: "2001:db8:244:1::3" },
-	"pod-3": { IPv4: "10.244.2.2", IPv6: "2001:db8:244:2::2" },
-};
+export type { Answer, Conversation, PlaceName };
 
 const bits: Record<IPFamily, number> = { IPv4: 32, IPv6: 128 };
-const anywhere: Addresses = { IPv4: "0.0.0.0/0", IPv6: "::/0" };
+const anywhere: Record<IPFamily, string> = { IPv4: "0.0.0.0/0", IPv6: "::/0" };
 const families: readonly IPFamily[] = ["IPv4", "IPv6"];
 
 /** Where every place but the node serves its name and whom it sees, over TCP and UDP. */
@@ -51,17 +45,6 @@ const LAST_CLIENT_PORT = 65_000;
 
 /** Index of the node's link to `outside`. */
 const FIRST_LINK = 10;
-
-/** What came of one question. */
-export type Answer =
-	| {
-			by: PlaceName;
-			/** Whose address the server saw. */
-			saw: PlaceName;
-	  }
-	| "refused"
-	| "echoed"
-	| { error: string };
 
 export interface PacketWorld {
 	namespaceOf(place: PlaceName): NetworkNamespace;
@@ -89,12 +72,6 @@ export interface Question {
 	answer: Promise<Answer>;
 	/** Nobody answers: `answer` never settles. */
 	abandon(): void;
-}
-
-export interface Conversation {
-	/** Asks once more; after a refusal over UDP one may ask again. */
-	say(): Promise<Answer>;
-	close(): void;
 }
 
 export async function createPacketWorld(): Promise<PacketWorld> {
@@ -346,78 +323,4 @@ class World implements PacketWorld {
 
 function udpSocket(address: string): UdpSocket {
 	return createSocket(isIPv6(address) ? "udp6" : "udp4");
-}
-
-function streamConversation(
-	namespace: NetworkNamespace,
-	host: string,
-	port: number,
-): Conversation {
-	const socket = connectIn(namespace, { host, port });
-	let failure: Error | undefined;
-	socket.on("error", (error) => {
-		failure = error;
-	});
-	return {
-		async say() {
-			const { promise, resolve } = Promise.withResolvers<Answer>();
-			const heard = (data: Buffer) => resolve(read(data.toString()));
-			const closed = () => resolve(failed(failure ?? "closed"));
-			socket.once("data", heard).once("close", closed);
-			socket.write("?");
-			const answer = await promise;
-			socket.off("data", heard).off("close", closed);
-			return answer;
-		},
-		close: () => socket.destroy(),
-	};
-}
-
-/** Over a connected socket, so that a refusal by ICMP is heard. */
-function datagramConversation(
-	socket: UdpSocket,
-	host: string,
-	port: number,
-	request: Buffer,
-	readAnswer: (message: Buffer) => Answer,
-): Conversation {
-	const connected = once(socket, "connect").then(
-		() => undefined,
-		(error: Error) => error,
-	);
-	socket.connect(port, host);
-	let open = true;
-	return {
-		async say() {
-			const error = await connected;
-			if (error) return failed(error);
-			const { promise, resolve } = Promise.withResolvers<Answer>();
-			const heard = (message: Buffer) => resolve(readAnswer(message));
-			const refused = (reason: Error) => resolve(failed(reason));
-			socket.once("message", heard).once("error", refused);
-			socket.send(request);
-			const answer = await promise;
-			socket.off("message", heard).off("error", refused);
-			return answer;
-		},
-		close() {
-			if (open) socket.close();
-			open = false;
-		},
-	};
-}
-
-function read(said: string): Answer {
-	const [by = "", address = ""] = said.split(" ");
-	const saw = (Object.keys(addresses) as PlaceName[]).find((name) =>
-		Object.values(addresses[name]).includes(address),
-	);
-	return saw
-		? { by: by as PlaceName, saw }
-		: { error: `${JSON.stringify(said)} is nobody here` };
-}
-
-function failed(error: unknown): Answer {
-	const { code = String(error) } = error as NodeJS.ErrnoException;
-	return code === "ECONNREFUSED" ? "refused" : { error: code };
 }
