@@ -1,6 +1,7 @@
 import { type Agent, startAgent } from "../operator/agent/agent.ts";
 import { incidentEvents } from "../operator/agent/incident-events.ts";
 import type { AgentMetrics } from "../operator/agent/metrics.ts";
+import { NodePortFactsReader } from "../operator/agent/ports/node-port-facts.ts";
 import { UserspaceBackend } from "../operator/agent/rules/userspace-backend.ts";
 import type { Clock } from "../operator/clock.ts";
 import type { EventRecorder } from "../operator/cluster/events.ts";
@@ -8,9 +9,11 @@ import type { KubeClient } from "../operator/cluster/kube.ts";
 import { NftablesBackend } from "../operator/kernel/nftables/backend.ts";
 import { listenIn } from "../operator/kernel/sockets.ts";
 import type { Log } from "../operator/log.ts";
+import { defaultNodePortRange } from "../operator/model/nodeports/port-range.ts";
 import { dnsAddress } from "./cluster-objects.ts";
 import { Kubelet } from "./kubelet/kubelet.ts";
 import type { Network, NodeNetwork } from "./network/network.ts";
+import { podsOn } from "./pods-on.ts";
 import type { Stores } from "./stores.ts";
 
 export interface MachineOptions {
@@ -39,15 +42,18 @@ export class Machine {
 	readonly network: NodeNetwork;
 	readonly kubelet: Kubelet;
 	readonly agent: Agent;
+	readonly #ports: NodePortFactsReader;
 
 	private constructor(parts: {
 		network: NodeNetwork;
 		kubelet: Kubelet;
 		agent: Agent;
+		ports: NodePortFactsReader;
 	}) {
 		this.network = parts.network;
 		this.kubelet = parts.kubelet;
 		this.agent = parts.agent;
+		this.#ports = parts.ports;
 	}
 
 	static async start(options: MachineOptions): Promise<Machine> {
@@ -57,6 +63,13 @@ export class Machine {
 		const backend = namespace
 			? new NftablesBackend(namespace)
 			: new UserspaceBackend();
+		const ports = new NodePortFactsReader({
+			...(namespace && { namespace }),
+			pods: podsOn(name, stores.pods),
+			range: defaultNodePortRange,
+			clock,
+			log: log.child({ part: "agent", node: name }),
+		});
 		const agent = await startAgent({
 			node: name,
 			stores,
@@ -75,6 +88,7 @@ export class Machine {
 			random,
 			log: log.child({ part: "agent", node: name }),
 			metrics: options.metrics,
+			nodePortFacts: ports,
 			tell: incidentEvents(name, stores, options.events),
 			lease: {
 				client: options.agents,
@@ -102,12 +116,14 @@ export class Machine {
 			log: log.child({ part: "kubelet", node: name }),
 		});
 		kubelet.start();
-		return new Machine({ network, kubelet, agent });
+		void ports.start();
+		return new Machine({ network, kubelet, agent, ports });
 	}
 
 	/** Its pods end; its rules go with its network. */
 	async stop(): Promise<void> {
 		await this.kubelet.stop();
+		this.#ports.stop();
 		this.agent.stop();
 		this.network.remove();
 	}

@@ -16,8 +16,8 @@ import {
 import { socketOwners } from "./socket-owners.ts";
 
 export interface NodePortFactsOptions {
-	/** The node's own. */
-	namespace: NetworkNamespace;
+	/** The node's own; absent: no sockets and kernel settings are reported. */
+	namespace?: NetworkNamespace;
 	/** Pods of this node; absent: no hostPorts are reported. */
 	pods?: Pick<Store<Pod>, "values" | "onChange">;
 	/** The API server's NodePorts. */
@@ -96,7 +96,7 @@ export class NodePortFactsReader {
 	/** In the node's namespace, so without a pause: another node's agent may run on this thread. */
 	#read(): void {
 		const { namespace, range } = this.#options;
-		namespace.run(() => {
+		namespace?.run(() => {
 			this.#sockets = (["tcp", "tcp6", "udp", "udp6"] as const)
 				.flatMap((table) =>
 					// thread-self, not self: only this thread is in the namespace.
