@@ -32,8 +32,10 @@ const CTA_PROTO_SRC_PORT = 2;
 const CTA_PROTO_DST_PORT = 3;
 const CTA_FILTER_ORIG_FLAGS = 1;
 const CTA_FILTER_REPLY_FLAGS = 2;
-/** The transport is to be the filter's. */
+/** Destination, transport and the destination's port are to be the filter's. */
+const CTA_FILTER_F_CTA_IP_DST = 1 << 1;
 const CTA_FILTER_F_CTA_PROTO_NUM = 1 << 3;
+const CTA_FILTER_F_CTA_PROTO_DST_PORT = 1 << 5;
 
 /** NFPROTO_*, and where a tuple has its addresses: CTA_IP_V4_SRC, _DST, CTA_IP_V6_SRC, _DST. */
 const wire = {
@@ -58,7 +60,7 @@ export interface Flow {
 }
 
 /** How many flows there are in the socket's namespace, of all kinds; costs the kernel nothing, where a listing walks its table. */
-export function countFlows(socket: NetlinkSocket): number {
+export function countFlows(socket: Pick<NetlinkSocket, "request">): number {
 	const what = "count conntrack's flows";
 	const [answer] = socket.request(
 		netlinkMessage(
@@ -76,59 +78,102 @@ export function countFlows(socket: NetlinkSocket): number {
 	return count.readUInt32BE(0);
 }
 
-/** The flows of one transport (IPPROTO_*) in the socket's namespace. The kernel looks at every flow it has. */
+/** Where flows first went that are asked for. */
+export interface FlowFilter {
+	/** IPPROTO_* */
+	transport: number;
+	address?: Buffer;
+	port?: number;
+}
+
+/**
+ * The flows of the socket's namespace that are `wanted`. The kernel looks at every flow it has, and names those that the filter
+ * lets through: before 5.8 it knows no filter and names all.
+ */
 export function listFlows(
-	socket: NetlinkSocket,
+	socket: Pick<NetlinkSocket, "dump">,
+	family: IPFamily,
+	filter: FlowFilter,
+	wanted: (flow: Flow) => boolean,
+): Flow[] {
+	let flows: Flow[] = [];
+	socket.dump(
+		netlinkMessage(
+			(NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET,
+			NLM_F_DUMP,
+			header(wire[family].family),
+			filterAttributes(family, filter),
+		),
+		"list conntrack's flows",
+		() => {
+			flows = [];
+			return (body) => {
+				const flow = readFlow(family, filter.transport, body);
+				if (flow && wanted(flow)) flows.push(flow);
+			};
+		},
+	);
+	return flows;
+}
+
+function filterAttributes(
+	family: IPFamily,
+	{ transport, address, port }: FlowFilter,
+): Buffer[] {
+	const portBytes = Buffer.alloc(2);
+	portBytes.writeUInt16BE(port ?? 0);
+	return [
+		nested(CTA_TUPLE_ORIG, [
+			...(address
+				? [nested(CTA_TUPLE_IP, [bytes(wire[family].destination, address)])]
+				: []),
+			nested(CTA_TUPLE_PROTO, [
+				u8(CTA_PROTO_NUM, transport),
+				...(port === undefined ? [] : [bytes(CTA_PROTO_DST_PORT, portBytes)]),
+			]),
+		]),
+		nested(CTA_FILTER, [
+			u32(
+				CTA_FILTER_ORIG_FLAGS,
+				CTA_FILTER_F_CTA_PROTO_NUM |
+					(address ? CTA_FILTER_F_CTA_IP_DST : 0) |
+					(port === undefined ? 0 : CTA_FILTER_F_CTA_PROTO_DST_PORT),
+			),
+			u32(CTA_FILTER_REPLY_FLAGS, 0),
+		]),
+	];
+}
+
+/** A flow from what the kernel lent; undefined if it is of another transport. */
+function readFlow(
 	family: IPFamily,
 	transport: number,
-): Flow[] {
-	const { family: number, source, destination } = wire[family];
-	return socket
-		.request(
-			netlinkMessage(
-				(NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET,
-				NLM_F_DUMP,
-				header(number),
-				// A kernel before 5.8 does not know the filter and gives every flow: the transport is looked at again below.
-				[
-					nested(CTA_TUPLE_ORIG, [
-						nested(CTA_TUPLE_PROTO, [u8(CTA_PROTO_NUM, transport)]),
-					]),
-					nested(CTA_FILTER, [
-						u32(CTA_FILTER_ORIG_FLAGS, CTA_FILTER_F_CTA_PROTO_NUM),
-						u32(CTA_FILTER_REPLY_FLAGS, 0),
-					]),
-				],
-			),
-			"list conntrack's flows",
-		)
-		.flatMap(({ body }) => {
-			const flow = attributeMap(body, 4);
-			const original = readTuple(flow.get(CTA_TUPLE_ORIG));
-			const reply = readTuple(flow.get(CTA_TUPLE_REPLY));
-			const to = original?.ip.get(destination);
-			const from = reply?.ip.get(source);
-			if (!original || !reply || !to || !from) return [];
-			if (original.proto.get(CTA_PROTO_NUM)?.[0] !== transport) return [];
-			return [
-				{
-					originalDestination: {
-						address: to,
-						port: portOf(original.proto, CTA_PROTO_DST_PORT),
-					},
-					replySource: {
-						address: from,
-						port: portOf(reply.proto, CTA_PROTO_SRC_PORT),
-					},
-					name: Buffer.concat(
-						[CTA_TUPLE_ORIG, CTA_ID, CTA_ZONE].flatMap((type) => {
-							const value = flow.get(type);
-							return value ? [bytes(type, value)] : [];
-						}),
-					),
-				},
-			];
-		});
+	body: Buffer,
+): Flow | undefined {
+	const { source, destination } = wire[family];
+	const flow = attributeMap(body, 4);
+	const original = readTuple(flow.get(CTA_TUPLE_ORIG));
+	const reply = readTuple(flow.get(CTA_TUPLE_REPLY));
+	const to = original?.ip.get(destination);
+	const from = reply?.ip.get(source);
+	if (!original || !reply || !to || !from) return undefined;
+	if (original.proto.get(CTA_PROTO_NUM)?.[0] !== transport) return undefined;
+	return {
+		originalDestination: {
+			address: Buffer.from(to),
+			port: portOf(original.proto, CTA_PROTO_DST_PORT),
+		},
+		replySource: {
+			address: Buffer.from(from),
+			port: portOf(reply.proto, CTA_PROTO_SRC_PORT),
+		},
+		name: Buffer.concat(
+			[CTA_TUPLE_ORIG, CTA_ID, CTA_ZONE].flatMap((type) => {
+				const value = flow.get(type);
+				return value ? [bytes(type, value)] : [];
+			}),
+		),
+	};
 }
 
 function readTuple(tuple: Buffer | undefined) {
@@ -147,7 +192,7 @@ function portOf(proto: Map<number, Buffer>, type: number): number {
 
 /** Makes conntrack forget flows, so that their next packet is the first of a new one. One that is gone already is no error. */
 export function deleteFlows(
-	socket: NetlinkSocket,
+	socket: Pick<NetlinkSocket, "exchange" | "reserve">,
 	family: IPFamily,
 	flows: readonly Pick<Flow, "name">[],
 ): void {

@@ -171,19 +171,29 @@ export function writeHeader(
 /** The messages of one datagram. Their bodies are copies: the datagram's buffer may be used again. */
 export function decodeMessages(datagram: Buffer): NetlinkReply[] {
 	const replies: NetlinkReply[] = [];
+	readMessages(datagram, (reply) => {
+		replies.push({ ...reply, body: Buffer.from(reply.body) });
+	});
+	return replies;
+}
+
+/** As `decodeMessages`, one by one; their bodies lie in the datagram itself. */
+export function readMessages(
+	datagram: Buffer,
+	take: (reply: NetlinkReply) => void,
+): void {
 	for (let at = 0; at + NLMSG_HEADER <= datagram.length; ) {
 		const length = datagram.readUInt32LE(at);
 		if (length < NLMSG_HEADER || at + length > datagram.length) break;
-		replies.push({
+		take({
 			type: datagram.readUInt16LE(at + 4),
 			flags: datagram.readUInt16LE(at + 6),
 			sequence: datagram.readUInt32LE(at + 8),
 			portId: datagram.readUInt32LE(at + 12),
-			body: Buffer.from(datagram.subarray(at + NLMSG_HEADER, at + length)),
+			body: datagram.subarray(at + NLMSG_HEADER, at + length),
 		});
 		at += aligned(length);
 	}
-	return replies;
 }
 
 /** What NLMSG_ERROR says about the message with `sequence`; `errno` 0 is an acknowledgement. */

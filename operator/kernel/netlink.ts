@@ -16,6 +16,7 @@ import {
 	NLM_F_DUMP,
 	type NetlinkMessage,
 	type NetlinkReply,
+	readMessages,
 	readVerdict,
 	type Verdict,
 } from "./netlink-message.ts";
@@ -136,11 +137,39 @@ export class NetlinkSocket {
 			if (!replies.some(({ flags }) => flags & NLM_F_DUMP_INTR))
 				return replies.filter(({ type }) => type >= NLMSG_MIN_TYPE);
 		}
-		throw failure(
-			what,
-			EAGAIN,
-			`it changed ${DUMP_ATTEMPTS} times while it was read`,
-		);
+		throw neverAtRest(what);
+	}
+
+	/**
+	 * As `request` of one dump, message by message, so that of a large one only what is wanted is kept. `start` is called anew
+	 * when all has to be read again; a body is only lent for the call.
+	 */
+	dump(
+		message: NetlinkMessage,
+		what: string,
+		start: () => (body: Buffer) => void,
+	): void {
+		for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+			const take = start();
+			const first = this.reserve(1);
+			this.#send(encodeMessages([message], first), what);
+			let isWhole = true;
+			let refused: Verdict | undefined;
+			const lost = this.#drain(
+				(reply) => {
+					if (reply.flags & NLM_F_DUMP_INTR) isWhole = false;
+					const verdict = verdictOf(reply);
+					if (verdict && verdict.errno !== 0) refused ??= verdict;
+					if (reply.type >= NLMSG_MIN_TYPE) take(reply.body);
+				},
+				what,
+				readMessages,
+			);
+			if (lost) throw failure(what, ENOBUFS, "its answer was lost");
+			if (refused) throw refusal(what, refused, 0);
+			if (isWhole) return;
+		}
+		throw neverAtRest(what);
 	}
 
 	/** Sequence numbers for `count` messages that the caller encodes; the first of them. */
@@ -156,25 +185,12 @@ export class NetlinkSocket {
 	 * @throws KernelFailed with reason EMSGSIZE when it is larger than the socket's buffer may be
 	 */
 	exchange(datagram: Uint8Array, what: string): Exchange {
-		for (;;) {
-			const sent = libc().send(this.#fd, datagram, datagram.length, 0);
-			if (sent === datagram.length) break;
-			const errno = libc().errno();
-			if (sent < 0 && errno === EINTR) continue;
-			throw failure(what, errno);
-		}
+		this.#send(datagram, what);
 		const exchange: Exchange = { replies: [], verdicts: [] };
 		const lost = this.#drain((reply) => {
-			if (reply.type === NLMSG_ERROR)
-				exchange.verdicts.push(readVerdict(reply));
-			else {
-				if (reply.type === NLMSG_DONE && reply.body.length >= 4) {
-					const errno = -reply.body.readInt32LE(0);
-					if (errno > 0)
-						exchange.verdicts.push({ sequence: reply.sequence, errno });
-				}
-				exchange.replies.push(reply);
-			}
+			const verdict = verdictOf(reply);
+			if (verdict) exchange.verdicts.push(verdict);
+			if (reply.type !== NLMSG_ERROR) exchange.replies.push(reply);
 		}, what);
 		if (lost) throw failure(what, ENOBUFS, "its answer was lost");
 		return exchange;
@@ -211,8 +227,22 @@ export class NetlinkSocket {
 		libc().close(this.#fd);
 	}
 
+	#send(datagram: Uint8Array, what: string): void {
+		for (;;) {
+			const sent = libc().send(this.#fd, datagram, datagram.length, 0);
+			if (sent === datagram.length) return;
+			const errno = libc().errno();
+			if (sent < 0 && errno === EINTR) continue;
+			throw failure(what, errno);
+		}
+	}
+
 	/** Reads until nothing is left. A dump goes on in recv(2) itself, so nothing left means that it is done. */
-	#drain(take: (reply: NetlinkReply) => void, what: string): boolean {
+	#drain(
+		take: (reply: NetlinkReply) => void,
+		what: string,
+		read: typeof readMessages = readCopies,
+	): boolean {
 		let lost = false;
 		for (;;) {
 			const length = libc().recv(
@@ -223,8 +253,7 @@ export class NetlinkSocket {
 			);
 			if (length >= 0) {
 				if (length > this.#datagram.length) throw failure(what, EMSGSIZE);
-				for (const reply of decodeMessages(this.#datagram.subarray(0, length)))
-					take(reply);
+				read(this.#datagram.subarray(0, length), take);
 				continue;
 			}
 			const errno = libc().errno();
@@ -247,6 +276,30 @@ export class NetlinkSocket {
 		number.writeInt32LE(value);
 		return libc().setsockopt(this.#fd, level, option, number, 4) === 0;
 	}
+}
+
+/** For whoever may keep what he takes. */
+function readCopies(
+	datagram: Buffer,
+	take: (reply: NetlinkReply) => void,
+): void {
+	for (const reply of decodeMessages(datagram)) take(reply);
+}
+
+/** What an acknowledgement or a refusal says, or the end of a dump that failed. */
+function verdictOf(reply: NetlinkReply): Verdict | undefined {
+	if (reply.type === NLMSG_ERROR) return readVerdict(reply);
+	if (reply.type !== NLMSG_DONE || reply.body.length < 4) return undefined;
+	const errno = -reply.body.readInt32LE(0);
+	return errno > 0 ? { sequence: reply.sequence, errno } : undefined;
+}
+
+function neverAtRest(what: string): FairleadError {
+	return failure(
+		what,
+		EAGAIN,
+		`it changed ${DUMP_ATTEMPTS} times while it was read`,
+	);
 }
 
 /** Which message of a request the kernel refused, and why. */

@@ -106,7 +106,14 @@ test.each([
 	[
 		"chain any-source",
 		"ip daddr . meta l4proto . th dport @restricted jump sources",
-		"dnat ip to ip saddr . ip daddr . meta l4proto . th dport map @affinity",
+		"ip daddr . meta l4proto . th dport @affine jump remembered",
+	],
+	[
+		"chain remembered",
+		"meta priority set ip saddr . ip daddr . meta l4proto . th dport map @affinity dnat ip to ip daddr . meta l4proto . th dport . meta priority map @affine-endpoints",
+		"ip saddr @pods meta priority set ip saddr . ip daddr . meta l4proto . th dport map @affinity dnat ip to ip daddr . meta l4proto . th dport . meta priority map @affine-endpoints-inside",
+		"fib saddr type local meta priority set ip saddr . ip daddr . meta l4proto . th dport map @affinity dnat ip to ip daddr . meta l4proto . th dport . meta priority map @affine-endpoints-inside",
+		"delete @affinity { ip saddr . ip daddr . meta l4proto . th dport : meta priority }",
 	],
 	[
 		"chain sources",
@@ -131,7 +138,7 @@ test.each([
 	["chain postrouting", "ct status dnat goto translated"],
 	[
 		"chain translated",
-		"ct original ip daddr . meta l4proto . ct original proto-dst @affine-10800 update @affinity { ip saddr . ct original ip daddr . meta l4proto . ct original proto-dst timeout 3h : ip daddr . th dport }",
+		"ct original ip daddr . meta l4proto . ct original proto-dst @affine-10800 meta priority set ct original ip daddr . meta l4proto . ct original proto-dst . ip daddr . th dport map @affine-ids update @affinity { ip saddr . ct original ip daddr . meta l4proto . ct original proto-dst timeout 3h : meta priority }",
 		"ip saddr . ip daddr @hairpin masquerade fully-random",
 		"ct original ip daddr . meta l4proto . ct original proto-dst @masquerade-always masquerade fully-random",
 		"ct original ip daddr . meta l4proto . ct original proto-dst @masquerade-node fib saddr type local masquerade fully-random",
@@ -162,9 +169,7 @@ test.each([
 ])("nft lists %s so that a person can read it", (name, ...lines) => {
 	const listed = block(listOnce(), name)
 		.map((line) => line.replace(/^elements = \{ /, "").replace(/[,}\s]+$/, ""))
-		.map((line) =>
-			line.endsWith("timeout 3h : ip daddr . th dport") ? `${line} }` : line,
-		);
+		.map((line) => (line.endsWith(" : meta priority") ? `${line} }` : line));
 	expect(listed.filter((line) => lines.includes(line)).sort()).toEqual(
 		[...lines].sort(),
 	);

@@ -7,14 +7,11 @@ import type {
 } from "../../model/rules/program.ts";
 import type { NetworkNamespace } from "../namespaces.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink.ts";
-import type { Element } from "./elements.ts";
-import {
-	forgetStaleClients,
-	forgetStaleFlows,
-	lastingClients,
-} from "./leftovers.ts";
+import { forgetStaleFlows } from "./leftovers.ts";
 import { guardLeftMs } from "./guard.ts";
+import type { Step } from "./objects.ts";
 import { differenceFrom } from "./read-back.ts";
+import { lastingClients } from "./remembered-clients.ts";
 import { Table } from "./table.ts";
 import {
 	commit,
@@ -95,8 +92,8 @@ export class NftablesBackend implements RulesBackend {
 	}
 
 	/** Rules come first: without their clients, if those cannot be read. */
-	#clientsOf({ name }: Table, frontends: readonly Frontend[]): Element[] {
-		let clients: Element[] = [];
+	#clientsOf({ name }: Table, frontends: readonly Frontend[]): Step[] {
+		let clients: Step[] = [];
 		this.#orTrouble(() => {
 			clients = lastingClients(this.#socket, name, frontends);
 		});
@@ -118,12 +115,10 @@ export class NftablesBackend implements RulesBackend {
 
 	/** The rules are in force: what fails from here on is no refusal of them. */
 	#forgetStale(changes: ProgramChange["frontends"]): void {
-		for (const { name } of this.#tables) {
+		for (const { name } of this.#tables)
 			this.#orTrouble(() =>
 				forgetStaleFlows(this.#socket, name.family, changes),
 			);
-			this.#orTrouble(() => forgetStaleClients(this.#socket, name, changes));
-		}
 	}
 
 	#orTrouble(work: () => void): void {

@@ -126,6 +126,95 @@ export function listElements(
 		});
 }
 
+/** Where an element lies in a message, and what can be said of it without copying; lengths are 0 for what it does not have. */
+export interface ElementAt {
+	key: number;
+	keyBytes: number;
+	data: number;
+	dataBytes: number;
+	/** Until it is forgotten; 0: never, or at this very moment. */
+	leftMs: number;
+}
+
+/**
+ * As `listElements`, but nothing is kept of what is read: for maps of a million elements. `start` is called anew when all has to
+ * be read again; body and place are only lent for the call. No verdicts.
+ */
+export function scanElements(
+	socket: Pick<NetlinkSocket, "dump">,
+	table: TableName,
+	set: string,
+	start: () => (body: Buffer, at: Readonly<ElementAt>) => void,
+): void {
+	socket.dump(
+		nftMessage(table, NFT_MSG_GETSETELEM, NLM_F_DUMP, [
+			text(NFTA_SET_ELEM_LIST_TABLE, table.name),
+			text(NFTA_SET_ELEM_LIST_SET, set),
+		]),
+		`list ${set} of ${tableText(table)}`,
+		() => {
+			const take = start();
+			const place: ElementAt = {
+				key: 0,
+				keyBytes: 0,
+				data: 0,
+				dataBytes: 0,
+				leftMs: 0,
+			};
+			return (body) => {
+				forEachAttribute(body, 4, body.length, (type, at, end) => {
+					if (type !== NFTA_SET_ELEM_LIST_ELEMENTS) return;
+					forEachAttribute(body, at, end, (_, from, to) => {
+						findElement(body, from, to, place);
+						if (place.keyBytes > 0) take(body, place);
+					});
+				});
+			};
+		},
+	);
+}
+
+/** Where values begin and end. */
+function forEachAttribute(
+	body: Buffer,
+	from: number,
+	to: number,
+	take: (type: number, at: number, end: number) => void,
+): void {
+	for (let at = from; at + 4 <= to; ) {
+		const length = lengthAt(body, at);
+		if (length < 4 || at + length > to) break;
+		take(body.readUInt16LE(at + 2) & ~NLA_F_NESTED, at + 4, at + length);
+		at += aligned(length);
+	}
+}
+
+function findElement(
+	body: Buffer,
+	from: number,
+	to: number,
+	into: ElementAt,
+): void {
+	into.keyBytes = 0;
+	into.dataBytes = 0;
+	into.leftMs = 0;
+	for (let at = from; at + 4 <= to; ) {
+		const length = lengthAt(body, at);
+		if (length < 4 || at + length > to) break;
+		const type = body.readUInt16LE(at + 2) & ~NLA_F_NESTED;
+		if (type === NFTA_SET_ELEM_KEY) {
+			into.key = at + 8;
+			into.keyBytes = lengthAt(body, at + 4) - 4;
+		} else if (type === NFTA_SET_ELEM_DATA) {
+			into.data = at + 8;
+			into.dataBytes = lengthAt(body, at + 4) - 4;
+		} else if (type === NFTA_SET_ELEM_EXPIRATION)
+			into.leftMs =
+				body.readUInt32BE(at + 4) * 2 ** 32 + body.readUInt32BE(at + 8);
+		at += aligned(length);
+	}
+}
+
 function inChunks(
 	table: TableName,
 	set: string,

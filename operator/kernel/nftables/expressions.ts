@@ -313,6 +313,7 @@ export function rejectUnreachable(family: IPFamily): Expression {
 }
 
 const NFT_DYNSET_OP_UPDATE = 1;
+const NFT_DYNSET_OP_DELETE = 2;
 
 /** Writes words of the packet into a map, to be forgotten `seconds` after it was last done. */
 export function remember(
@@ -327,5 +328,15 @@ export function remember(
 		register(4, key),
 		register(5, data),
 		be64(6, BigInt(seconds) * 1000n),
+	]);
+}
+
+/** Takes the element with the key at word `key` out of a map. The kernel wants `data` named too, but does not look at it. */
+export function forget(map: string, key: number, data: number): Expression {
+	return expression("dynset", [
+		text(1, map),
+		be32(3, NFT_DYNSET_OP_DELETE),
+		register(4, key),
+		register(5, data),
 	]);
 }

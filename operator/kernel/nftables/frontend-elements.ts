@@ -1,13 +1,19 @@
 import type { Backend, Frontend } from "../../model/rules/program.ts";
 import { addressBytes } from "../address-bytes.ts";
 import type { Element } from "./elements.ts";
-import { endpointData, numberWord, serviceKey, slotKey } from "./keys.ts";
 import {
+	endpointData,
+	endpointNumber,
+	numberWord,
+	serviceKey,
+	slotKey,
+} from "./keys.ts";
+import {
+	affineEndpoints,
+	affineIds,
 	learningSetName,
-	type Scope,
-	scopes,
-	sourcesSetName,
-} from "./skeleton.ts";
+} from "./affinity-rules.ts";
+import { type Scope, scopes, sourcesSetName } from "./skeleton.ts";
 
 /** Elements to take away from sets and to add to them, by the set's name. */
 export interface ElementChanges {
@@ -50,6 +56,7 @@ export function changeFrontend(
 			endpointsOf(before, scope) ?? [],
 			endpointsOf(after, scope) ?? [],
 		);
+	changeAffine(changes, key, before, after);
 	changeSources(changes, key, before?.sourceRanges, after?.sourceRanges);
 }
 
@@ -75,8 +82,10 @@ function singles(frontend: Frontend): Map<string, number | undefined> {
 	if (endpoints.length > 0 || internalEndpoints?.length)
 		found.set(`masquerade-${frontend.masquerade}`, undefined);
 	if (frontend.sourceRanges) found.set("restricted", undefined);
-	if (affinitySeconds !== undefined)
+	if (affinitySeconds !== undefined) {
+		found.set("affine", undefined);
 		found.set(learningSetName(affinitySeconds), undefined);
+	}
 	return found;
 }
 
@@ -141,6 +150,63 @@ function changeSlots(
 				data: endpointData(now),
 			});
 	}
+}
+
+function changeAffine(
+	changes: ElementChanges,
+	key: Buffer,
+	before: Frontend | undefined,
+	after: Frontend | undefined,
+): void {
+	if (
+		before?.affinitySeconds === undefined &&
+		after?.affinitySeconds === undefined
+	)
+		return;
+	const old = affineElements(key, before);
+	const now = affineElements(key, after);
+	for (const [name, { set, element }] of old)
+		if (!same(element, now.get(name)?.element))
+			put(changes.deleted, set, { key: element.key });
+	for (const [name, { set, element }] of now)
+		if (!same(element, old.get(name)?.element))
+			put(changes.added, set, element);
+}
+
+function same(a: Element, b: Element | undefined): boolean {
+	return (
+		Buffer.isBuffer(a.data) && Buffer.isBuffer(b?.data) && a.data.equals(b.data)
+	);
+}
+
+/**
+ * What leads a sticky frontend's clients back to its endpoints, by set and key as text. Should two endpoints ever have the same
+ * number, clients of both go on to one of them, whatever the order.
+ */
+function affineElements(
+	key: Buffer,
+	frontend: Frontend | undefined,
+): Map<string, { set: string; element: Element }> {
+	const elements = new Map<string, { set: string; element: Element }>();
+	if (frontend?.affinitySeconds === undefined) return elements;
+	const add = (set: string, element: Element) =>
+		elements.set(`${set} ${element.key.toString("latin1")}`, { set, element });
+	for (const endpoint of allEndpoints(frontend)) {
+		const data = endpointData(endpoint);
+		add(affineIds, {
+			key: Buffer.concat([key, data]),
+			data: numberWord(endpointNumber(data)),
+		});
+	}
+	for (const scope of ["everybody", "inside"] as const) {
+		const all = (endpointsOf(frontend, scope) ?? []).map(endpointData);
+		for (const data of all.sort((a, b) => a.compare(b)))
+			add(affineEndpoints[scope], {
+				key: slotKey(key, endpointNumber(data)),
+				data,
+			});
+	}
+	return elements;
 }
 
 function changeSources(

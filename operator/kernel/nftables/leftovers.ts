@@ -9,21 +9,25 @@ import {
 	deleteFlows,
 	type Flow,
 	type FlowEnd,
+	type FlowFilter,
 	listFlows,
 } from "../conntrack.ts";
+import { addressBytes } from "../address-bytes.ts";
 import type { NetlinkSocket } from "../netlink.ts";
-import { isFairleadError } from "../../errors.ts";
-import { deleteElements, type Element, listElements } from "./elements.ts";
 import { allEndpoints } from "./frontend-elements.ts";
 import { endpointData, serviceKey } from "./keys.ts";
 import { transportNumbers } from "./skeleton.ts";
-import { commit } from "./transaction.ts";
-import type { TableName } from "./wire.ts";
 
 /**
  * What outlives a change of the rules and would lead clients to where nobody is: flows of UDP, which never end by
- * themselves while a client sends, and endpoints remembered for a client.
+ * themselves while a client sends.
  */
+
+/** What of a netlink socket this needs. */
+type Conntrack = Pick<
+	NetlinkSocket,
+	"request" | "dump" | "exchange" | "reserve"
+>;
 
 type Change = ProgramChange["frontends"][number];
 
@@ -38,7 +42,7 @@ const withoutEnd = ["UDP", "SCTP"] as const;
  * to none at all because they began when there was none. (kube-proxy: pkg/proxy/conntrack.)
  */
 export function forgetStaleFlows(
-	socket: NetlinkSocket,
+	socket: Conntrack,
 	family: IPFamily,
 	changes: readonly Change[],
 ): void {
@@ -48,23 +52,28 @@ export function forgetStaleFlows(
 
 function forgetFlowsOf(
 	protocol: (typeof withoutEnd)[number],
-	socket: NetlinkSocket,
+	socket: Conntrack,
 	family: IPFamily,
 	changes: readonly Change[],
 ): void {
 	const allowed: Allowed = new Map();
 	const gone = new Set<string>();
+	const asked: Frontend[] = [];
 	for (const { before, after } of changes) {
 		const either = after ?? before;
 		if (either?.family !== family || either.protocol !== protocol) continue;
 		const began = allEndpoints(before).length === 0;
 		if (!began && !lost(serving(before), serving(after))) continue;
+		asked.push(either);
 		const key = serviceKey(either).toString("latin1");
 		allowed.set(key, dataOf(serving(after)));
 		if (!after) gone.add(key);
 	}
 	if (allowed.size === 0 || countFlows(socket) === 0) return;
-	const stale = listFlows(socket, family, transportNumbers[protocol]).filter(
+	const stale = listFlows(
+		socket,
+		family,
+		{ transport: transportNumbers[protocol], ...inCommon(asked) },
 		(flow) => {
 			const key = flowKey(protocol, flow).toString("latin1");
 			const endpoints = allowed.get(key);
@@ -79,119 +88,32 @@ function forgetFlowsOf(
 	deleteFlows(socket, family, stale);
 }
 
+/** The address and the port that all of them have, if they have. */
+function inCommon(
+	frontends: readonly Frontend[],
+): Pick<FlowFilter, "address" | "port"> {
+	const addresses = new Set(frontends.map(({ address }) => address));
+	const ports = new Set(frontends.map(({ port }) => port));
+	const [address] = addresses;
+	const [port] = ports;
+	return {
+		...(addresses.size === 1 && address !== undefined
+			? { address: addressBytes(address) }
+			: {}),
+		...(ports.size === 1 && port !== undefined ? { port } : {}),
+	};
+}
+
 /** Where flows may lead that began earlier. */
 function serving(frontend: Frontend | undefined): readonly Backend[] {
 	const chosen = allEndpoints(frontend);
 	return frontend?.lasting ? [...chosen, ...frontend.lasting] : chosen;
 }
 
-/** Few enough not to make a full write much longer. */
-const MOST_CLIENTS = 1 << 16;
-
-/**
- * The clients that a table remembers and is to remember when it is written anew, whoever wrote it before: those whose endpoint
- * is still there for everybody. Who was sent where only the cluster's own are sent is balanced anew.
- */
-export function lastingClients(
-	socket: NetlinkSocket,
-	table: TableName,
-	frontends: readonly Frontend[],
-): Element[] {
-	const allowed: Allowed = new Map();
-	for (const frontend of frontends)
-		if (
-			frontend.family === table.family &&
-			frontend.affinitySeconds !== undefined
-		)
-			allowed.set(
-				serviceKey(frontend).toString("latin1"),
-				dataOf(frontend.endpoints),
-			);
-	if (allowed.size === 0) return [];
-	const address = table.family === "IPv4" ? 4 : 16;
-	return remembered(socket, table)
-		.filter(
-			({ key, data, timeoutMs }) =>
-				Buffer.isBuffer(data) &&
-				timeoutMs &&
-				allowed
-					.get(key.toString("latin1", address))
-					?.has(data.toString("latin1")),
-		)
-		.slice(0, MOST_CLIENTS);
-}
-
-/** Nobody where there is no table, or one that remembers in another way. */
-function remembered(socket: NetlinkSocket, table: TableName): Element[] {
-	try {
-		return listElements(socket, table, "affinity");
-	} catch (error) {
-		if (isFairleadError(error) && error.reason === "ENOENT") return [];
-		throw error;
-	}
-}
-
-/** Forgets which client was sent to which endpoint, where that endpoint or the frontend's affinity is gone. */
-export function forgetStaleClients(
-	socket: NetlinkSocket,
-	table: TableName,
-	changes: readonly Change[],
-): void {
-	const allowed: Allowed = new Map();
-	for (const { before, after } of changes) {
-		if (before?.family !== table.family) continue;
-		if (before.affinitySeconds === undefined) continue;
-		const stays = after?.affinitySeconds !== undefined;
-		// A client from outside must not go on to where only the cluster's own are sent now.
-		const outside = lost(before.endpoints, after?.endpoints ?? []);
-		if (stays && !outside && !lostEndpoints(before, after)) continue;
-		const now = outside ? after?.endpoints : allEndpoints(after);
-		allowed.set(
-			serviceKey(before).toString("latin1"),
-			dataOf((stays && now) || []),
-		);
-	}
-	if (allowed.size === 0) return;
-	const address = table.family === "IPv4" ? 4 : 16;
-	const stale = listElements(socket, table, "affinity").filter(
-		({ key, data }) =>
-			Buffer.isBuffer(data) &&
-			allowed
-				.get(key.toString("latin1", address))
-				?.has(data.toString("latin1")) === false,
-	);
-	forget(socket, table, stale);
-}
-
-/** A remembered client may be forgotten by itself at any moment, and one that is not there refuses the transaction: then by halves. */
-function forget(
-	socket: NetlinkSocket,
-	table: TableName,
-	clients: readonly Element[],
-): void {
-	if (clients.length === 0) return;
-	try {
-		commit(socket, deleteElements(table, "affinity", clients));
-	} catch (error) {
-		if (!isFairleadError(error) || error.reason !== "ENOENT") throw error;
-		if (clients.length === 1) return;
-		const half = clients.length >> 1;
-		forget(socket, table, clients.slice(0, half));
-		forget(socket, table, clients.slice(half));
-	}
-}
-
 function dataOf(endpoints: readonly Backend[]): Set<string> {
 	return new Set(
 		endpoints.map((endpoint) => endpointData(endpoint).toString("latin1")),
 	);
-}
-
-function lostEndpoints(
-	before: Frontend | undefined,
-	after: Frontend | undefined,
-): boolean {
-	return lost(allEndpoints(before), allEndpoints(after));
 }
 
 function lost(before: readonly Backend[], after: readonly Backend[]): boolean {

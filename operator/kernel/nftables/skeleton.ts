@@ -6,38 +6,40 @@ import {
 	decide,
 	decideBy,
 	destinationAddress,
-	destinationPort,
 	equals,
-	type Expression,
-	type Field,
 	hasAny,
 	icmpType,
 	inSet,
 	lookUp,
 	masked,
 	masquerade,
-	originalDestination,
-	originalDestinationPort,
 	priority,
 	randomBelow,
 	redirect,
 	rejectUnreachable,
 	rejectWithReset,
-	remember,
 	setPriority,
 	sourceAddress,
 	sourceAddressType,
 	translateDestination,
 	transport,
-	wordsOf,
 } from "./expressions.ts";
+import { affinitySets, rememberedChain } from "./affinity-rules.ts";
+import {
+	addressType,
+	frontend,
+	frontendTypes,
+	localAddress,
+	originalFrontend,
+	rule,
+} from "./frontend-fields.ts";
 import type { ChainSpec, RuleSpec, SetSpec, TypeName } from "./objects.ts";
 
 /**
  * What every table of ours consists of, whatever it carries: a constant number of chains, rules, sets and maps. Services
  * are elements of plain data; the chains made on demand (`lb-4`) are one per number in use, not per Service.
  *
- * The first packet of a flow takes this way: source ranges; an endpoint remembered for this client; the number of
+ * The first packet of a flow takes this way: source ranges; an endpoint remembered for this client, while it is one; the number of
  * endpoints, from `services`; a random slot of `endpoints`. Where it comes out, the flow is masqueraded as its frontend
  * says. Everything else of a flow is conntrack's.
  */
@@ -49,10 +51,9 @@ const echoRequests = {
 	IPv6: { protocol: 58, type: 128 },
 } as const;
 
-/** IPS_DST_NAT; NF_CT_STATE_BIT of established, related and untracked; RTN_LOCAL. */
+/** IPS_DST_NAT; NF_CT_STATE_BIT of established, related and untracked. */
 const DST_NAT = 0x20;
 const ESTABLISHED_RELATED_UNTRACKED = 0x2 | 0x4 | 0x40;
-const RTN_LOCAL = 2;
 
 /** Ten before what kube-proxy and container engines use, so that what is ours is decided by us. */
 const DESTINATION_NAT = -110;
@@ -85,27 +86,9 @@ export const scopes: Record<Scope, ScopeNames> = {
 	},
 };
 
-/** How many clients' endpoints are remembered at most; beyond that a client is balanced anew. */
-const REMEMBERED_CLIENTS = 1 << 20;
-
-const addressType: Record<IPFamily, TypeName> = {
-	IPv4: "ipv4_addr",
-	IPv6: "ipv6_addr",
-};
-
-/** Address, transport and port that a packet is for. */
-function frontend(family: IPFamily): Field[] {
-	return [destinationAddress(family), transport, destinationPort];
-}
-
-/** The same, of the flow before translation. */
-function originalFrontend(family: IPFamily): Field[] {
-	return [originalDestination(family), transport, originalDestinationPort];
-}
-
 export function skeletonSets(family: IPFamily): SetSpec[] {
 	const address = addressType[family];
-	const service: TypeName[] = [address, "inet_proto", "inet_service"];
+	const service = frontendTypes(family);
 	const endpoint: TypeName[] = [address, "inet_service"];
 	return [
 		{ name: "pods", key: [address], interval: true },
@@ -133,13 +116,7 @@ export function skeletonSets(family: IPFamily): SetSpec[] {
 			],
 		),
 		{ name: "restricted", key: service, comment: "only for source ranges" },
-		{
-			name: "affinity",
-			key: [address, ...service],
-			data: endpoint,
-			dynamic: { size: REMEMBERED_CLIENTS },
-			comment: "endpoint by client",
-		},
+		...affinitySets(family),
 		{
 			name: "hairpin",
 			key: [address, address],
@@ -185,14 +162,11 @@ function nat(family: IPFamily): ChainSpec[] {
 			name: "any-source",
 			rules: [
 				rule(inSet("restricted", service), decide({ jump: "sources" })),
-				rule(
-					concatenated([source, ...service]),
-					lookUp("affinity", 0, 0),
-					translateDestination(family, 0),
-				),
+				rule(inSet("affine", service), decide({ jump: "remembered" })),
 			],
 		},
 		{ name: "sources", rules: [rule(decide("drop"))] },
+		rememberedChain(family),
 		{
 			name: "from-inside",
 			rules: [
@@ -243,7 +217,7 @@ function translated(family: IPFamily): RuleSpec[] {
 		rule(inSet("masquerade-always", service), masquerade),
 		rule(
 			inSet("masquerade-node", service),
-			equals(sourceAddressType, word(RTN_LOCAL)),
+			equals(sourceAddressType, localAddress),
 			masquerade,
 		),
 		rule(inSet("unmasqueraded", [source]), decide("accept")),
@@ -308,30 +282,6 @@ export function balancingChain(
 	};
 }
 
-export function learningSetName(seconds: number): string {
-	return `affine-${seconds}`;
-}
-
-/** The frontends whose clients are remembered so long: one set per duration in use. */
-export function learningSet(family: IPFamily, seconds: number): SetSpec {
-	return {
-		name: learningSetName(seconds),
-		key: [addressType[family], "inet_proto", "inet_service"],
-	};
-}
-
-/** Remembers, in chain `translated`, where a client's flow went. */
-export function learningRule(family: IPFamily, seconds: number): RuleSpec {
-	const service = originalFrontend(family);
-	const key = [sourceAddress(family), ...service];
-	const endpoint = [destinationAddress(family), destinationPort];
-	return rule(
-		inSet(learningSetName(seconds), service),
-		concatenated([...key, ...endpoint]),
-		remember("affinity", 0, wordsOf(key), seconds),
-	);
-}
-
 export function sourcesSetName(prefixLength: number): string {
 	return `sources-${prefixLength}`;
 }
@@ -358,14 +308,4 @@ export function sourcesRule(
 		]),
 		decide("return"),
 	);
-}
-
-function rule(...expressions: (Expression | Expression[])[]): RuleSpec {
-	return { expressions: expressions.flat() };
-}
-
-function word(value: number): Buffer {
-	const bytes = Buffer.alloc(4);
-	bytes.writeUInt32LE(value);
-	return bytes;
 }

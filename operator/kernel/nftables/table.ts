@@ -19,6 +19,7 @@ import {
 	noChanges,
 	put,
 } from "./frontend-elements.ts";
+import { learningRule, learningSet } from "./affinity-rules.ts";
 import { inPieces } from "./frontend-pieces.ts";
 import { changeHeld } from "./held-elements.ts";
 import { guarded, guardSets, renewGuard } from "./guard.ts";
@@ -38,8 +39,6 @@ import type { Part } from "./transaction.ts";
 import { type Settings, settingsElements } from "./settings.ts";
 import {
 	balancingChain,
-	learningRule,
-	learningSet,
 	type Scope,
 	scopes,
 	skeletonChains,
@@ -84,14 +83,14 @@ export class Table {
 	}
 
 	/**
-	 * Parts that lead from whatever is there to exactly this, behind a guard that does not run yet; `clients` are elements of
+	 * Parts that lead from whatever is there to exactly this, behind a guard that does not run yet; `clients` fill
 	 * `affinity`. With each part more frontends are served.
 	 */
 	rebuild(
 		frontends: readonly Frontend[],
 		held: readonly HeldAddress[],
 		settings: Settings,
-		clients: readonly Element[] = [],
+		clients: readonly Step[] = [],
 	): Part[] {
 		this.#balanced = emptyScopes();
 		this.#learned = new Set();
@@ -118,7 +117,7 @@ export class Table {
 		return [
 			skeleton,
 			...this.change({ frontends: asAdded(frontends), held: [] }),
-			addElements(this.name, "affinity", clients),
+			clients,
 		];
 	}
 
