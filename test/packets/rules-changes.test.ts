@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { jest } from "@jest/globals";
+import { RulesWriter } from "../../operator/agent/rules/rules-writer.ts";
 import { FairleadError } from "../../operator/errors.ts";
 import { NetlinkSocket } from "../../operator/kernel/netlink.ts";
 import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
@@ -279,6 +280,15 @@ describe("a UDP client that keeps its port", () => {
 			held: [],
 		});
 		expect(by(await client.say())).toBe("pod-1");
+	});
+
+	test("is refused when its Service goes away in the same go in which all rules are written", async () => {
+		const writer = new RulesWriter(backend);
+		writer.replace(program(udp(["pod-1"])));
+		const client = world.converse("outside", "UDP", address, 80);
+		expect(by(await client.say())).toBe("pod-1");
+		writer.replace(program());
+		expect(await client.say()).toBe("refused");
 	});
 
 	test("is led right when the rules are replaced after a restart", async () => {

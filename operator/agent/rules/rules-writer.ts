@@ -61,6 +61,10 @@ export class RulesWriter {
 	replace(program: Program): void {
 		try {
 			this.#backend.replace(program);
+			const gone = [...this.inForce.frontends].flatMap(([key, frontend]) =>
+				program.frontends.has(key) ? [] : [frontend],
+			);
+			this.#backend.forgetGone?.(gone);
 			this.#inForce.replace(program);
 			this.#refused = new Map();
 		} catch (error) {

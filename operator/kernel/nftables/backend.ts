@@ -91,6 +91,10 @@ export class NftablesBackend implements RulesBackend {
 		this.#forgetStale(frontends.map((after) => ({ after })));
 	}
 
+	forgetGone(frontends: readonly Frontend[]): void {
+		this.#forgetStale(frontends.map((before) => ({ before })));
+	}
+
 	/** Rules come first: without their clients, if those cannot be read. */
 	#clientsOf({ name }: Table, frontends: readonly Frontend[]): Step[] {
 		let clients: Step[] = [];

@@ -108,6 +108,11 @@ export interface RulesBackend {
 	 * writes is alive, but not of a program that is `stale`: one that is no longer wanted, and only put back.
 	 */
 	replace(program: Program, stale?: "stale"): void;
+	/**
+	 * After a `replace` in which these went away: leads nobody on to them who began earlier. Absent where nothing outlives the
+	 * rules. What fails is told to `onTrouble`.
+	 */
+	forgetGone?(frontends: readonly Frontend[]): void;
 	/** One transaction. Throws KernelFailed when what is there is not what was left there: `replace` is due. */
 	apply(change: ProgramChange): void;
 	/**
