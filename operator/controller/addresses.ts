@@ -33,7 +33,11 @@ import type { Addressing } from "../model/world.ts";
 import type { Clock } from "../clock.ts";
 import { AddressWishes } from "./address-wishes.ts";
 import { Retention } from "./addresses-retention.ts";
-import { ownAddresses, withoutOwn } from "./external-ips/own-addresses.ts";
+import {
+	ownAddresses,
+	staysAssigned,
+	withoutOwn,
+} from "./external-ips/own-addresses.ts";
 import type { Caches } from "./caches.ts";
 
 export interface AddressesOptions {
@@ -291,7 +295,25 @@ export class Addresses {
 		const same = this.#pools().every(({ name, intervals }) =>
 			isDeepStrictEqual(intervals, before.get(name)),
 		);
-		if (!same) this.poolsChanged();
+		if (same) return;
+		this.poolsChanged();
+		// What became the cluster's own leaves its holder, for which another is found when its Service is looked at.
+		const stays = this.#staysAssigned();
+		for (const [uid, key] of [...this.#keys]) {
+			if (!isExternalHolder(uid)) continue;
+			const service = this.#options.caches.services.get(key);
+			const held = this.#allocator.addressesOf(uid);
+			if (!service || held.every(stays)) continue;
+			this.#took(this.#allocator.release(uid));
+			const request = this.#wishes.external(service);
+			this.#allocator.adopt([{ request, addresses: held.filter(stays) }]);
+			this.#wake([uid]);
+		}
+	}
+
+	#staysAssigned() {
+		const own = ownAddresses(this.#options.caches);
+		return staysAssigned(own, (name) => this.book.poolNamed(name)?.pool);
 	}
 
 	#pools() {
@@ -302,16 +324,16 @@ export class Addresses {
 
 	#adopt(): void {
 		const claims: Claim[] = [];
+		const stays = this.#staysAssigned();
 		for (const service of this.#options.caches.services.values()) {
 			const external = vouchedExternalIPRecordOf(service);
 			if (external) {
 				const request = this.#wishes.external(service);
 				this.#keys.set(request.uid, objectKey(service));
-				const { addresses, pools } = external;
-				claims.push({
-					request,
-					addresses: addresses.map((ip, at) => ({ ip, pool: pools[at] ?? "" })),
-				});
+				const addresses = external.addresses
+					.map((ip, at) => ({ ip, pool: external.pools[at] ?? "" }))
+					.filter(stays);
+				claims.push({ request, addresses });
 			}
 			const claim = this.#claim(service);
 			if (!claim) continue;

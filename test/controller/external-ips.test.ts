@@ -66,6 +66,13 @@ const service = (
 	...(status ? { status } : {}),
 });
 
+const nodeAt = (...addresses: string[]): Node => ({
+	metadata: { name: "node-9", uid: "node-9" },
+	status: {
+		addresses: addresses.map((address) => ({ type: "InternalIP", address })),
+	},
+});
+
 let kube: NockKubernetes;
 let controller: Controller | undefined;
 
@@ -581,6 +588,40 @@ describe("an external IP by annotation", () => {
 		kube.set("services", service("writer"));
 		await has("second", ["192.0.2.8"]);
 		await says("second", "True/Granted");
+	});
+
+	it.each(["installed", "not installed"])(
+		"that becomes the address of a Node leaves the Service for another, where the kind ExternalIPPolicy is %s",
+		async (kind) => {
+			if (kind !== "installed") kube.notInstalled.add("externalippolicies");
+			kube.set("services", service("web", { asks: "auto" }));
+			kube.set(
+				"services",
+				service("last", { asks: "b", created: "2026-01-03T00:00:00Z" }),
+			);
+			kube.set("addresspools", pool("b", ["198.51.100.7/32"]));
+			start();
+			await has("web", ["192.0.2.8"]);
+			await has("last", ["198.51.100.7"]);
+			kube.set("nodes", nodeAt("192.0.2.8", "198.51.100.7"));
+			await has("web", ["192.0.2.9"]);
+			await says("last", "False/NoAddressesOfFamily");
+			expect(recorded("last")).toBeUndefined();
+			expect(get("last")?.spec.externalIPs ?? []).toEqual([]);
+			kube.remove("nodes", "node-9");
+			await has("last", ["198.51.100.7"]);
+		},
+	);
+
+	it("that became the address of a Node while no controller ran is not taken up again", async () => {
+		kube.set("services", service("web", { asks: "auto" }));
+		start();
+		await has("web", ["192.0.2.8"]);
+		await says("web", "True/Granted");
+		await controller?.stop();
+		kube.set("nodes", nodeAt("192.0.2.8"));
+		start();
+		await has("web", ["192.0.2.9"]);
 	});
 
 	it("that is recorded is adopted at the start, before an older Service is given anything", async () => {

@@ -64,6 +64,26 @@ export function withoutOwn(
 	});
 }
 
+/**
+ * Which assigned external IPs a Service goes on having: what became the cluster's own leaves it, unless the pool that it is
+ * from may hand that out.
+ */
+export function staysAssigned(
+	own: readonly AddressRange[],
+	poolNamed: (name: string) => Pool | undefined,
+): (assigned: { ip: string; pool: string }) => boolean {
+	return ({ ip, pool }) => {
+		if (poolNamed(pool)?.uses.has("LoadBalancer")) return true;
+		const address = parseIp(ip);
+		if (!address.ok) return true;
+		const { family, value } = address.value;
+		return !own.some(
+			(range) =>
+				range.family === family && range.start <= value && value <= range.end,
+		);
+	};
+}
+
 function single(text: string): AddressRange[] {
 	const address = parseIp(text);
 	if (!address.ok) return [];
