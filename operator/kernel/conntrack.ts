@@ -110,6 +110,7 @@ export function listFlows(
 			return (body) => {
 				const flow = readFlow(family, filter.transport, body);
 				if (flow && wanted(flow)) flows.push(flow);
+				return "go on";
 			};
 		},
 	);

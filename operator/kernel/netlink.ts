@@ -58,6 +58,9 @@ export interface Exchange {
 	verdicts: Verdict[];
 }
 
+/** Whether more of a dump is wanted. */
+export type Reading = "go on" | "enough";
+
 /** What was told to the groups this socket has joined. */
 export interface Notifications {
 	messages: NetlinkReply[];
@@ -142,32 +145,36 @@ export class NetlinkSocket {
 
 	/**
 	 * As `request` of one dump, message by message, so that of a large one only what is wanted is kept. `start` is called anew
-	 * when all has to be read again; a body is only lent for the call.
+	 * when all has to be read again; a body is only lent for the call. Once `take` says "enough" the rest is not read, and the
+	 * socket is good for nothing but to be closed.
 	 */
 	dump(
 		message: NetlinkMessage,
 		what: string,
-		start: () => (body: Buffer) => void,
+		start: () => (body: Buffer) => Reading,
 	): void {
 		for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
 			const take = start();
 			const first = this.reserve(1);
 			this.#send(encodeMessages([message], first), what);
 			let isWhole = true;
+			let reading: Reading = "go on";
 			let refused: Verdict | undefined;
 			const lost = this.#drain(
 				(reply) => {
 					if (reply.flags & NLM_F_DUMP_INTR) isWhole = false;
 					const verdict = verdictOf(reply);
 					if (verdict && verdict.errno !== 0) refused ??= verdict;
-					if (reply.type >= NLMSG_MIN_TYPE) take(reply.body);
+					if (reply.type >= NLMSG_MIN_TYPE && reading === "go on")
+						reading = take(reply.body);
 				},
 				what,
 				readMessages,
+				() => reading === "enough",
 			);
 			if (lost) throw failure(what, ENOBUFS, "its answer was lost");
 			if (refused) throw refusal(what, refused, 0);
-			if (isWhole) return;
+			if (isWhole || isEnough(reading)) return;
 		}
 		throw neverAtRest(what);
 	}
@@ -242,6 +249,7 @@ export class NetlinkSocket {
 		take: (reply: NetlinkReply) => void,
 		what: string,
 		read: typeof readMessages = readCopies,
+		isOver: () => boolean = () => false,
 	): boolean {
 		let lost = false;
 		for (;;) {
@@ -254,6 +262,7 @@ export class NetlinkSocket {
 			if (length >= 0) {
 				if (length > this.#datagram.length) throw failure(what, EMSGSIZE);
 				read(this.#datagram.subarray(0, length), take);
+				if (isOver()) return lost;
 				continue;
 			}
 			const errno = libc().errno();
@@ -276,6 +285,10 @@ export class NetlinkSocket {
 		number.writeInt32LE(value);
 		return libc().setsockopt(this.#fd, level, option, number, 4) === 0;
 	}
+}
+
+function isEnough(reading: Reading): boolean {
+	return reading === "enough";
 }
 
 /** For whoever may keep what he takes. */

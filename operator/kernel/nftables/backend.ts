@@ -41,6 +41,7 @@ const REBUILD_ATTEMPTS = 20;
 export class NftablesBackend implements RulesBackend {
 	onTrouble: RulesBackend["onTrouble"];
 	readonly keepAlive?: () => void;
+	readonly #namespace: NetworkNamespace;
 	readonly #socket: NetlinkSocket;
 	readonly #watch: TableWatch;
 	readonly #tables: readonly Table[];
@@ -55,6 +56,7 @@ export class NftablesBackend implements RulesBackend {
 			watchBytes,
 			...socketOptions
 		} = options;
+		this.#namespace = namespace;
 		this.#socket = new NetlinkSocket(
 			namespace,
 			NETLINK_NETFILTER,
@@ -99,7 +101,12 @@ export class NftablesBackend implements RulesBackend {
 	#clientsOf({ name }: Table, frontends: readonly Frontend[]): Step[] {
 		let clients: Step[] = [];
 		this.#orTrouble(() => {
-			clients = lastingClients(this.#socket, name, frontends);
+			const socket = new NetlinkSocket(this.#namespace, NETLINK_NETFILTER);
+			try {
+				clients = lastingClients(socket, name, frontends);
+			} finally {
+				socket.close();
+			}
 		});
 		return clients;
 	}

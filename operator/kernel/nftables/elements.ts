@@ -8,7 +8,7 @@ import {
 	readText,
 	text,
 } from "../netlink-message.ts";
-import type { NetlinkSocket } from "../netlink.ts";
+import type { NetlinkSocket, Reading } from "../netlink.ts";
 import type { Step } from "./objects.ts";
 import {
 	NFT_MSG_DELSETELEM,
@@ -138,13 +138,14 @@ export interface ElementAt {
 
 /**
  * As `listElements`, but nothing is kept of what is read: for maps of a million elements. `start` is called anew when all has to
- * be read again; body and place are only lent for the call. No verdicts.
+ * be read again; body and place are only lent for the call. No verdicts. "enough" is as of
+ * NetlinkSocket.dump.
  */
 export function scanElements(
 	socket: Pick<NetlinkSocket, "dump">,
 	table: TableName,
 	set: string,
-	start: () => (body: Buffer, at: Readonly<ElementAt>) => void,
+	start: () => (body: Buffer, at: Readonly<ElementAt>) => Reading,
 ): void {
 	socket.dump(
 		nftMessage(table, NFT_MSG_GETSETELEM, NLM_F_DUMP, [
@@ -161,14 +162,17 @@ export function scanElements(
 				dataBytes: 0,
 				leftMs: 0,
 			};
+			let reading: Reading = "go on";
 			return (body) => {
 				forEachAttribute(body, 4, body.length, (type, at, end) => {
 					if (type !== NFTA_SET_ELEM_LIST_ELEMENTS) return;
 					forEachAttribute(body, at, end, (_, from, to) => {
 						findElement(body, from, to, place);
-						if (place.keyBytes > 0) take(body, place);
+						if (place.keyBytes > 0 && reading === "go on")
+							reading = take(body, place);
 					});
 				});
+				return reading;
 			};
 		},
 	);

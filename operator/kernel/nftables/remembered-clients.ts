@@ -7,14 +7,14 @@ import { endpointData, endpointNumber, serviceKey } from "./keys.ts";
 import type { Step } from "./objects.ts";
 import type { TableName } from "./wire.ts";
 
-/** Few enough not to make a full write much longer. */
+/** How many are looked at: the kernel begins anew at the first for every 32 KiB, so that all of a full map would take it minutes. */
 const MOST_CLIENTS = 1 << 16;
 /** Clients that are in memory as objects at one time. */
 const AT_ONCE = 512;
 
 /**
  * Steps that let a table, when it is written anew, remember the clients it remembers now, whoever wrote it, with the time they
- * have left: those whose endpoint is still one of their frontend. The rules see to it that nobody comes to one that is not his.
+ * have left: those whose endpoint is still one of their frontend. The socket is good for nothing else afterwards. The rules see to it that nobody comes to one that is not his.
  */
 export function lastingClients(
 	socket: Pick<NetlinkSocket, "dump">,
@@ -38,18 +38,20 @@ export function lastingClients(
 			some = [];
 			count = 0;
 			return (body, { key, keyBytes, data, dataBytes, leftMs }) => {
-				if (count >= MOST_CLIENTS || leftMs <= 0) return;
+				const reading = ++count < MOST_CLIENTS ? "go on" : "enough";
+				if (leftMs <= 0) return reading;
 				// A table of another version may remember in another way.
-				if (keyBytes !== keyLength || dataBytes !== 4) return;
+				if (keyBytes !== keyLength || dataBytes !== 4) return reading;
 				const frontend = body.toString("latin1", key + address, key + keyBytes);
-				if (!lasting.get(frontend)?.has(body.readUInt32LE(data))) return;
-				count++;
+				if (!lasting.get(frontend)?.has(body.readUInt32LE(data)))
+					return reading;
 				some.push({
 					key: Buffer.from(body.subarray(key, key + keyBytes)),
 					data: Buffer.from(body.subarray(data, data + dataBytes)),
 					timeoutMs: leftMs,
 				});
 				if (some.length === AT_ONCE) write();
+				return reading;
 			};
 		});
 	} catch (error) {
