@@ -350,6 +350,9 @@ describe("fairlead agent --rules balancers beside a real kube-proxy", () => {
 
 	it("keeps flows of UDP through kube-proxy's syncs", async () => {
 		const service = await balanced(["pod-1", "pod-2", "pod-3"]);
+		// What it wrote after the flows began could end them.
+		for (const pod of ["pod-1", "pod-2", "pod-3"] as const)
+			await kubeProxyLeads(service, pod);
 		await startAgent();
 		const flows = Array.from({ length: 24 }, (_, number) =>
 			world.converse(

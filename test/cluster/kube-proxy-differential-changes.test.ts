@@ -221,30 +221,63 @@ describe.each(names)(
 );
 
 describe("two Services that want one address and port", () => {
-	test("the older keeps it with Fairlead; with kube-proxy either may have it", async () => {
+	// Each port is a draw of its own.
+	const numbers = Array.from({ length: 12 }, (_, index) => 80 + index);
+	const ports = numbers.map((port) => ({
+		name: `tcp-${port}`,
+		port,
+		protocol: "TCP" as const,
+	}));
+	const slice = (endpoint: string) => ({
+		endpoints: [endpoint],
+		ports: ports.map(({ name }) => ({ name, port: 8080 })),
+	});
+
+	test("the older keeps it with Fairlead; with kube-proxy the younger takes it, sooner or later", async () => {
+		const [kubeProxy, fairlead] = sides as [Side, Side];
 		const older = await desk.write({
+			spec: { ports },
 			externalIPs: 1,
-			slices: [{ endpoints: ["pod-1"] }],
+			slices: [slice("pod-1")],
 			rows: [],
 		});
 		const [address = ""] = older.addresses.externalIPs.IPv4;
-		const heard = async (name: (typeof names)[number]) =>
-			sideOf(name).world.ask("outside", "TCP", address, 80).answer;
+		const heard = ({ world }: Side) =>
+			Promise.all(
+				numbers.map(
+					(port) => world.ask("outside", "TCP", address, port).answer,
+				),
+			);
 		for (const side of sides)
-			await served(side, older, "outside -> externalIP");
+			await served(side, older, "outside -> externalIP TCP");
 		const younger = await desk.write({
-			spec: { externalIPs: [address] },
-			slices: [{ endpoints: ["pod-2"] }],
+			spec: { ports, externalIPs: [address] },
+			slices: [slice("pod-2")],
 			rows: [],
 		});
 		for (const side of sides)
-			await served(side, younger, "outside -> ClusterIP", "pod-2 sees node");
-		// It goes through Services in no order and lets the last win, anew with each sync.
-		expect([
-			{ by: "pod-1", saw: "node" },
-			{ by: "pod-2", saw: "node" },
-		]).toContainEqual(await heard("kube-proxy"));
-		expect(await heard("Fairlead")).toEqual({ by: "pod-1", saw: "node" });
+			await served(
+				side,
+				younger,
+				"outside -> ClusterIP TCP",
+				"pod-2 sees node",
+			);
+		await eventually(
+			async () => {
+				const answers = await heard(kubeProxy);
+				// It goes through Services in no order and lets the last win, anew with each sync: one more.
+				const other = await desk.write({
+					slices: [{ endpoints: ["pod-1"] }],
+					rows: [],
+				});
+				await served(kubeProxy, other, "outside -> ClusterIP TCP");
+				return answers;
+			},
+			(answers) => expect(answers).toContainEqual({ by: "pod-2", saw: "node" }),
+		);
+		expect(await heard(fairlead)).toEqual(
+			numbers.map(() => ({ by: "pod-1", saw: "node" })),
+		);
 	});
 });
 
