@@ -112,6 +112,7 @@ async function live(
 ): Promise<{ stood: unknown; hit: ProxiedCall | undefined; calls: number }> {
 	let hit: ProxiedCall | undefined;
 	let running: Fairlead | undefined;
+	let replaced = Promise.resolve();
 	const start = () => {
 		running = world.controller(
 			"--kubeconfig",
@@ -124,8 +125,11 @@ async function live(
 	onCall = async (moment, call) => {
 		if (hit || moment !== kill?.moment || !kill.at(call)) return;
 		hit = call;
-		await running?.kill("SIGKILL");
-		start();
+		replaced = (async () => {
+			await running?.kill("SIGKILL");
+			start();
+		})();
+		await replaced;
 		throw new Error("the caller is dead");
 	};
 	start();
@@ -151,6 +155,8 @@ async function live(
 	expect(await world.balancers()).toEqual([]);
 	onCall = async () => {};
 	const calls = counter.next;
+	// A life may end before the one who takes its place has started, and two that lead would undo each other's work.
+	await replaced;
 	await running?.kill("SIGKILL");
 	return { stood, hit, calls };
 }
