@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { jest } from "@jest/globals";
 import type { AgentIncident } from "../../operator/agent/rules/incidents.ts";
@@ -9,7 +8,7 @@ import { NftablesBackend } from "../../operator/kernel/nftables/backend.ts";
 import { NFNL_SUBSYS_NFTABLES } from "../../operator/kernel/nftables/wire.ts";
 import { defaultNodeSettings } from "../../operator/model/rules/rules-node.ts";
 import { AgentWorld } from "../support/agent-world.ts";
-import { nftIn } from "../support/nft-listing.ts";
+import { nftIn, nftScriptIn } from "../support/nft-listing.ts";
 import {
 	type Answer,
 	createPacketWorld,
@@ -32,15 +31,8 @@ const syncs = new EventEmitter();
 
 const nft = (...words: string[]) => nftIn(world.namespaceOf("node"), ...words);
 
-/** Many commands as one transaction. */
-function nftAtOnce(commands: string): void {
-	const { status, stderr } = world
-		.namespaceOf("node")
-		.run(() =>
-			spawnSync("nft", ["-f", "-"], { input: commands, encoding: "utf8" }),
-		);
-	if (status !== 0) throw new Error(stderr);
-}
+const nftScript = (commands: string) =>
+	nftScriptIn(world.namespaceOf("node"), commands);
 
 beforeAll(async () => {
 	world = await createPacketWorld();
@@ -194,19 +186,19 @@ describe("beside tables of others", () => {
 	const ours = () => nft("-a", "list", "tables");
 
 	afterEach(() => {
-		nftAtOnce("add table ip crowd; delete table ip crowd");
+		nftScript("add table ip crowd; delete table ip crowd");
 		backend.drift(loop.program);
 	});
 
 	test("that come and go, large as they may be, ours are read back and left as they are", () => {
 		const before = ours();
-		nftAtOnce(crowd(6_000));
+		nftScript(crowd(6_000));
 		expect(backend.drift()).toBe(
 			"more was changed in nftables than could be followed",
 		);
 		expect(backend.drift(loop.program)).toBeUndefined();
 		expect(backend.drift()).toBeUndefined();
-		nftAtOnce("delete table ip crowd");
+		nftScript("delete table ip crowd");
 		expect(backend.drift(loop.program)).toBeUndefined();
 		expect(ours()).toBe(before);
 		expect(incidents).toEqual([]);
@@ -265,7 +257,7 @@ describe("beside tables of others", () => {
 	])(
 		"'%s' amid more than could be followed is found by reading back, and repaired",
 		async (fault, difference) => {
-			nftAtOnce(`${crowd(6_000)}\n${fault}`);
+			nftScript(`${crowd(6_000)}\n${fault}`);
 			const told = backend.drift(loop.program);
 			expect(told).toContain(difference);
 			expect(told).toMatch(
@@ -309,7 +301,7 @@ describe("beside tables of others", () => {
 		// Whoever was remembered at what is taken away here is forgotten with the first time.
 		asked();
 		const alone = asked();
-		nftAtOnce(crowd(10_000));
+		nftScript(crowd(10_000));
 		expect(backend.drift(loop.program)).toBeUndefined();
 		const listed = nft("list", "table", "ip", "crowd");
 		expect(asked()).toEqual(alone);

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { constants } from "node:os";
 import { jest } from "@jest/globals";
 import { failure } from "../../operator/kernel/libc.ts";
@@ -14,7 +13,7 @@ import {
 	type Program,
 } from "../../operator/model/rules/program.ts";
 import { diff } from "../../operator/model/rules/program-change.ts";
-import { nftIn } from "../support/nft-listing.ts";
+import { nftIn, nftScriptIn } from "../support/nft-listing.ts";
 
 // A ceiling for a machine that is busy with other things: none of these takes two seconds on a quiet one.
 jest.setTimeout(60_000);
@@ -75,12 +74,7 @@ const edits = {
 	},
 };
 
-function nft(commands: string): void {
-	const { status, stderr } = namespace.run(() =>
-		spawnSync("nft", ["-f", "-"], { input: commands, encoding: "utf8" }),
-	);
-	if (status !== 0) throw new Error(stderr);
-}
+const nft = (commands: string) => nftScriptIn(namespace, commands);
 
 /** Does something once, right before the kernel is sent something that fits. */
 function before1st(

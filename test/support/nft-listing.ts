@@ -10,6 +10,28 @@ export function nftIn(namespace: NetworkNamespace, ...words: string[]): string {
 	return stdout;
 }
 
+/** Commands of one transaction that also a process without privileges on the host may send (net.core.wmem_max). */
+const atOnce = 500;
+
+/**
+ * Has `nft` run commands, one a line, in as few transactions as anybody may send: the last 500 lines are always one.
+ */
+export function nftScriptIn(namespace: NetworkNamespace, script: string): void {
+	const lines = script.split("\n");
+	let from = 0;
+	while (from < lines.length) {
+		const to = from + (((lines.length - from - 1) % atOnce) + 1);
+		const { status, stderr, error } = namespace.run(() =>
+			spawnSync("nft", ["-f", "-"], {
+				input: lines.slice(from, to).join("\n"),
+				encoding: "utf8",
+			}),
+		);
+		if (status !== 0) throw error ?? new Error(stderr);
+		from = to;
+	}
+}
+
 interface Listed {
 	family: string;
 	name: string;
