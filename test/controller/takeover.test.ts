@@ -172,14 +172,14 @@ describe("a standby whose watches had died without a word, when it takes over", 
 			"10.8.0.2",
 		],
 		[
-			"gives nobody a ClusterIP as external IP",
+			"gives nobody a ClusterIP as external IP, nor leaves anybody one",
 			() =>
 				cluster.create("servicecidrs", {
 					metadata: { name: "more" },
 					spec: { cidrs: ["10.8.0.0/30"] },
 				} as never),
-			() => externalIP("late"),
-			"10.8.0.4",
+			() => [externalIP("early"), externalIP("late")],
+			["10.8.0.4", "10.8.0.5"],
 		],
 		[
 			"gives NodePorts from the NodePortPools there are",
