@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { dnsLabel, kubeconfig, nodePortRange, text } from "./config.ts";
+import { kubeconfig, nodePortRange } from "./config.ts";
+import { dnsLabel, text } from "./flag-values.ts";
 import type { Argument, Flags } from "./flags.ts";
 
 /** Flags of the commands that read the cluster, say something and end. */
