@@ -23,8 +23,8 @@ export interface LedgerOptions {
 	facts: () => Iterable<NodeFacts>;
 }
 
-/** How long a port counts as taken that the API server refused though no Service in the cache holds it. */
-export const suspectMs = 30_000;
+/** How long a port counts as taken, at most, that the API server refused though no Service in the cache holds it. */
+const suspectMs = 30_000;
 
 /** What is known of NodePorts: pools, records, who holds what, and what on the nodes clashes. */
 export class Ledger {
@@ -147,8 +147,13 @@ export class Ledger {
 	}
 
 	isSuspect(port: number): boolean {
-		const known = this.#suspects.get(port);
-		return known !== undefined && known.until > this.#options.clock.monotonic();
+		return this.suspectedMs(port) > 0;
+	}
+
+	/** Milliseconds it still counts as taken because the API server said so; 0: it does not. */
+	suspectedMs(port: number): number {
+		const { until = 0 } = this.#suspects.get(port) ?? {};
+		return Math.max(0, until - this.#options.clock.monotonic());
 	}
 
 	/** The API server gave it. */

@@ -12,7 +12,7 @@ import { poolOf } from "../../model/nodeports/pools.ts";
 import type { PortRange } from "../../model/nodeports/port-range.ts";
 import type { Caches } from "../caches.ts";
 import { Coalesced } from "./coalesced.ts";
-import { type Ledger, suspectMs } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import { takenPort } from "./taken-port.ts";
 
 export interface PlaceholdersOptions {
@@ -89,10 +89,12 @@ export class Placeholders {
 		await this.#writes.run(name);
 		const block = this.#blocks.get(name);
 		if (!block) return {};
-		for (let port = block.range.first; port <= block.range.last; port++)
-			if (this.#options.ledger.isSuspect(port))
-				return { retryAfterMs: suspectMs };
-		return {};
+		let soonest = Number.POSITIVE_INFINITY;
+		for (let port = block.range.first; port <= block.range.last; port++) {
+			const ms = this.#options.ledger.suspectedMs(port);
+			if (ms > 0 && ms < soonest) soonest = ms;
+		}
+		return Number.isFinite(soonest) ? { retryAfterMs: soonest } : {};
 	}
 
 	#present(name: string): Service | undefined {
@@ -132,7 +134,7 @@ export class Placeholders {
 	}
 
 	async #attempt(name: string): Promise<void> {
-		const { client, caches, namespace } = this.#options;
+		const { client, caches, ledger, namespace } = this.#options;
 		const present = this.#present(name);
 		const block = this.#blocks.get(name);
 		const ports = block ? portsToHold(block, this.#isTaken(block)) : [];
@@ -157,6 +159,7 @@ export class Placeholders {
 					spec: { ...present.spec, ...wanted.spec },
 				})
 			: await client.create<Service>(resources.services, wanted);
+		for (const port of ports) ledger.trust(port);
 		caches.services.apply(written);
 	}
 
