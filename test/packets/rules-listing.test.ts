@@ -148,10 +148,12 @@ test.each([
 	[
 		"chain unserved-prerouting",
 		"ct state established,related,untracked accept",
+		"ct status dnat goto led-on",
 		"ip daddr . meta l4proto . th dport @no-endpoints-drop drop",
 		"ip daddr . meta l4proto . th dport @no-endpoints-reject goto refuse",
 		"ip daddr @held goto refuse",
 	],
+	["chain led-on", "ip daddr @held goto refuse"],
 	["chain refuse", "reject with tcp reset", "reject"],
 	[
 		"map services",

@@ -225,20 +225,26 @@ function translated(family: IPFamily): RuleSpec[] {
 	];
 }
 
-/** New packets that nobody translated: to frontends without endpoints, or to ports of ours that nobody serves. */
+/**
+ * New packets to frontends without endpoints, or to ports of ours that nobody serves. What was translated already has an
+ * endpoint: only where it was sent matters then, as in kube-proxy, which looks for frontends without endpoints before it
+ * translates. That spares a new connection two lookups.
+ */
 function unserved(family: IPFamily): ChainSpec[] {
 	const service = frontend(family);
+	const refuseHeld = rule(
+		inSet("held", [destinationAddress(family)]),
+		decide({ goto: "refuse" }),
+	);
 	const rules = [
 		rule(
 			hasAny(connectionState, ESTABLISHED_RELATED_UNTRACKED),
 			decide("accept"),
 		),
+		rule(hasAny(connectionStatus, DST_NAT), decide({ goto: "led-on" })),
 		rule(inSet("no-endpoints-drop", service), decide("drop")),
 		rule(inSet("no-endpoints-reject", service), decide({ goto: "refuse" })),
-		rule(
-			inSet("held", [destinationAddress(family)]),
-			decide({ goto: "refuse" }),
-		),
+		refuseHeld,
 	];
 	return [
 		...(["prerouting", "output"] as const).map(
@@ -248,6 +254,7 @@ function unserved(family: IPFamily): ChainSpec[] {
 				rules,
 			}),
 		),
+		{ name: "led-on", rules: [refuseHeld] },
 		{
 			name: "refuse",
 			rules: [
