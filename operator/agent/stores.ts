@@ -60,8 +60,9 @@ export function startAgentStores(
 		selector: {
 			labelSelector?: string;
 			fieldSelector?: string;
-			/** The agent can do without the kind. */
+			/** The agent can do without the kind, be it not installed or not to be read. */
 			optional?: boolean;
+			dispensable?: boolean;
 		},
 	): { store: Store<T>; read: Promise<void> } => {
 		const store = new Store<T>({
@@ -81,15 +82,17 @@ export function startAgentStores(
 		reflectors.push(reflector as unknown as Reflector<KubeObject>);
 		return { store, read: reflector.synced };
 	};
-	const optional = true;
+	const optional = { optional: true, dispensable: true };
 	const policies = cache<ExternalIPPolicy>(
 		resources.externalIPPolicies,
 		trimPolicy,
-		{ optional },
-	);
-	const namespaces = cache<KubeObject>(resources.namespaces, trimNamespace, {
 		optional,
-	});
+	);
+	const namespaces = cache<KubeObject>(
+		resources.namespaces,
+		trimNamespace,
+		optional,
+	);
 	const stores = {
 		services: cache<Service>(resources.services, trimService, {}).store,
 		endpointSlices: cache<EndpointSlice>(resources.endpointSlices, trimSlice, {

@@ -57,8 +57,8 @@ test("a kind that is needed and not installed keeps the reflector unhealthy", as
 	expect(world.reflector.healthy()).toMatchObject({ ok: false });
 });
 
-test("a kind that is optional and may not be read holds nobody up, is named as a problem, and is picked up once it may", async () => {
-	const world = setup({}, true);
+test("a kind that is dispensable and may not be read holds nobody up, is named as a problem, and is picked up once it may", async () => {
+	const world = setup({}, true, true);
 	let answered = false;
 	void world.reflector.answered.then(() => {
 		answered = true;
@@ -74,7 +74,8 @@ test("a kind that is optional and may not be read holds nobody up, is named as a
 	expect({ answered, synced }).toEqual({ answered: true, synced: false });
 	expect(world.reflector.healthy()).toMatchObject({
 		ok: false,
-		reason: "services: services is forbidden",
+		reason:
+			"services: services is forbidden (403); grant list and watch on services",
 	});
 	world.kube.before = () => {};
 	await world.clock.advance(60_000);
@@ -85,8 +86,11 @@ test("a kind that is optional and may not be read holds nobody up, is named as a
 	expect(world.reflector.healthy().ok).toBe(true);
 });
 
-test("a kind that is needed and may not be read is waited for", async () => {
-	const world = setup();
+test.each([
+	["that is needed", false],
+	["that is optional", true],
+])("a kind %s and may not be read is waited for", async (_which, optional) => {
+	const world = setup({}, optional);
 	let answered = false;
 	void world.reflector.answered.then(() => {
 		answered = true;
@@ -95,9 +99,13 @@ test("a kind that is needed and may not be read is waited for", async () => {
 	world.reflector.start();
 	await world.clock.advance(60_000);
 	expect(answered).toBe(false);
+	expect(world.reflector.awaited).toBe(
+		"services: services is forbidden (403); grant list and watch on services",
+	);
 	world.kube.before = () => {};
 	await world.clock.advance(60_000);
 	expect(answered).toBe(true);
+	expect(world.reflector.awaited).toBeUndefined();
 });
 
 test("a kind that is not installed is asked for at once, and holds up nobody, when all is to be read anew", async () => {
@@ -129,12 +137,13 @@ test("a kind that is not installed is asked for at once, and holds up nobody, wh
 });
 
 test.each([
-	["that is optional holds up nobody", true],
-	["that is needed is waited for", false],
+	["that is dispensable holds up nobody", true, true],
+	["that is optional is waited for", true, false],
+	["that is needed is waited for", false, false],
 ])(
 	"a kind that may not be read any more, and %s, when all is to be read anew",
-	async (_which, optional) => {
-		const world = setup({}, optional);
+	async (_which, optional, dispensable) => {
+		const world = setup({}, optional, dispensable);
 		world.kube.set(named("a"));
 		world.reflector.start();
 		await world.clock.advance(0);
@@ -144,7 +153,7 @@ test.each([
 			refreshed = true;
 		});
 		await world.clock.advance(60_000);
-		expect(refreshed).toBe(optional);
+		expect(refreshed).toBe(dispensable);
 		world.kube.before = () => {};
 		await world.clock.advance(60_000);
 		expect(refreshed).toBe(true);

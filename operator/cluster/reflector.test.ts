@@ -271,6 +271,24 @@ describe("health", () => {
 		expect(world.reflector.healthy().ok).toBe(false);
 	});
 
+	test("is not claimed while what is to be read anew does not come", async () => {
+		const world = setup();
+		await synced(world);
+		world.kube.before = () => new Promise(() => {});
+		void world.reflector.refresh();
+		await world.clock.advance(9_000);
+		expect(world.reflector.healthy().ok).toBe(true);
+		await world.clock.advance(2_000);
+		expect(world.reflector.healthy()).toEqual({
+			ok: false,
+			reason: "services: not read anew yet",
+			sinceMs: 11_000,
+		});
+		world.kube.before = () => {};
+		await world.clock.advance(60_000);
+		expect(world.reflector.healthy().ok).toBe(true);
+	});
+
 	test("is not claimed by a watch that opens and fails each time", async () => {
 		const world = setup({ relistAfter: 1000 });
 		await synced(world);

@@ -10,6 +10,7 @@ import type { KubeClient, Resource, Status, WatchEvent } from "./kube.ts";
 import { listAll } from "./list-all.ts";
 import { compareVersions } from "../model/resource-version.ts";
 import { reflectorDefaults } from "./reflector-defaults.ts";
+import { type Health, ReflectorHealth, toGrant } from "./reflector-health.ts";
 import { Watchdog } from "./watchdog.ts";
 
 export interface ReflectorOptions<T extends KubeObject> {
@@ -25,14 +26,9 @@ export interface ReflectorOptions<T extends KubeObject> {
 	log: Log;
 	/** True: while the server does not know the kind there are simply no objects of it. */
 	optional?: boolean;
+	/** True: who waits can do without it where the server forbids to read it. */
+	dispensable?: boolean;
 	tuning?: Partial<typeof reflectorDefaults>;
-}
-
-export interface Health {
-	ok: boolean;
-	reason: string;
-	/** Milliseconds it has been so. */
-	sinceMs: number;
 }
 
 const anew = new Error("all is read anew");
@@ -44,8 +40,9 @@ const anew = new Error("all is read anew");
 export class Reflector<T extends KubeObject> {
 	/** Resolves when the store is first complete; stays pending if the reflector is stopped before. */
 	readonly synced: Promise<void>;
-	/** Resolves with `synced`, or when the server first forbids to read a kind that is optional: who waits can do without. */
+	/** Resolves with `synced`, or when the server first forbids to read a kind that is dispensable. */
 	readonly answered: Promise<void>;
+	isAnswered = false;
 	/** Whether the server does not know the kind, which is optional then. */
 	absent = false;
 	#options: ReflectorOptions<T>;
@@ -67,7 +64,7 @@ export class Reflector<T extends KubeObject> {
 	#stale = true;
 	/** The server may have come back with another history. */
 	#suspicious = false;
-	#asked = 0; // Calls of `refresh`; below, who waits for what they bring.
+	#asked = 0; // Calls of `refresh`; below, who waits for what they bring, and first for `answered`.
 	#awaiting: (() => void)[] = [];
 	#failures = 0;
 	/** Failures in a row to read the whole, of a server that does answer. */
@@ -75,10 +72,7 @@ export class Reflector<T extends KubeObject> {
 	#silences = 0;
 	#isSynced = false;
 	#resolveSynced: () => void = () => {};
-	#resolveAnswered: () => void = () => {};
-	#since: number;
-	#trouble: string | undefined = "not read yet";
-	#said = "";
+	readonly #health: ReflectorHealth;
 
 	constructor(options: ReflectorOptions<T>) {
 		this.#options = options;
@@ -93,12 +87,17 @@ export class Reflector<T extends KubeObject> {
 			...(labelSelector === undefined ? {} : { labelSelector }),
 			...(fieldSelector === undefined ? {} : { fieldSelector }),
 		};
-		this.#since = this.#clock.monotonic();
+		this.#health = new ReflectorHealth({
+			subject: this.#subject,
+			graceMs: this.#tuning.graceMs,
+			clock: this.#clock,
+			log: this.#log,
+		});
 		this.synced = new Promise((resolve) => {
 			this.#resolveSynced = resolve;
 		});
 		this.answered = new Promise((resolve) => {
-			this.#resolveAnswered = resolve;
+			this.#awaiting.push(resolve);
 		});
 	}
 
@@ -113,23 +112,22 @@ export class Reflector<T extends KubeObject> {
 		await this.#running;
 	}
 
-	/** Reads all anew, at once: resolves once the store holds all that was so then, or an optional kind may not be read. */
+	/** Why what somebody waits for, be it `answered` or what `refresh` brings, has not come; undefined when nobody does. */
+	get awaited(): string | undefined {
+		return this.#awaiting.length > 0 ? this.#health.trouble : undefined;
+	}
+
+	/** Reads all anew, at once: resolves once the store holds all that was so then, or a dispensable kind may not be read. */
 	refresh(): Promise<void> {
 		this.#asked++;
 		this.#stale = true;
 		this.#connection?.abort(anew);
+		this.#health.awaited();
 		return new Promise((resolve) => this.#awaiting.push(resolve));
 	}
 
 	healthy(): Health {
-		const sinceMs = this.#clock.monotonic() - this.#since;
-		if (this.#trouble === undefined)
-			return { ok: true, reason: `watching ${this.#subject}`, sinceMs };
-		return {
-			ok: this.#isSynced && sinceMs < this.#tuning.graceMs,
-			reason: `${this.#subject}: ${this.#trouble}`,
-			sinceMs,
-		};
+		return this.#health.now(this.#isSynced);
 	}
 
 	async #run(): Promise<void> {
@@ -211,7 +209,8 @@ export class Reflector<T extends KubeObject> {
 
 	/** Nobody waits for more than what is known now. */
 	#answered(): void {
-		this.#resolveAnswered();
+		this.isAnswered = true;
+		this.#health.answered();
 		for (const done of this.#awaiting.splice(0)) done();
 	}
 
@@ -313,11 +312,8 @@ export class Reflector<T extends KubeObject> {
 	/** The watch works: trouble is over and the next failure is a first one. */
 	#settled(): void {
 		this.#failures = 0;
-		if (this.#trouble !== undefined) {
-			this.#trouble = undefined;
-			this.#since = this.#clock.monotonic();
-		}
-		this.#say("info", "watching", `watching ${this.#subject}`);
+		this.#health.well();
+		this.#health.say("info", "watching", `watching ${this.#subject}`);
 	}
 
 	/** Notes a failure and decides what comes next; returns the milliseconds to wait before it. */
@@ -325,7 +321,7 @@ export class Reflector<T extends KubeObject> {
 		const code = isFairleadError(error) ? error.code : "";
 		if (this.#options.optional && code === "KubeNotFound")
 			return this.#absent();
-		if (this.#options.optional && code === "KubeForbidden") this.#answered();
+		if (this.#options.dispensable && code === "KubeForbidden") this.#answered();
 		this.#failures++;
 		this.#suspicious = true;
 		const retryAfterMs =
@@ -339,13 +335,17 @@ export class Reflector<T extends KubeObject> {
 			(answered && this.#failures >= this.#tuning.relistAfter)
 		)
 			this.#stale = true;
-		const said = error instanceof Error ? error.message : String(error);
-		if (this.#trouble === undefined) this.#since = this.#clock.monotonic();
-		this.#trouble = said;
+		const message = error instanceof Error ? error.message : String(error);
+		const said =
+			code === "KubeForbidden"
+				? toGrant(message, this.#options.resource)
+				: message;
+		this.#health.failed(said);
 		if (code === "KubeGone")
-			this.#say("info", code, `${said}; reading ${this.#subject} again`);
-		else if (code) this.#say("warn", code, `lost ${this.#subject}: ${said}`);
-		else this.#say("error", said, `lost ${this.#subject}`, error);
+			this.#health.say("info", code, `${said}; reading ${this.#subject} again`);
+		else if (code)
+			this.#health.say("warn", code, `lost ${this.#subject}: ${said}`);
+		else this.#health.say("error", said, `lost ${this.#subject}`, error);
 		const { backoffBaseMs: baseMs, backoffCapMs: capMs } = this.#tuning;
 		const { random } = this.#options;
 		const jittered = backoffMs({ baseMs, capMs }, this.#failures, random);
@@ -358,8 +358,12 @@ export class Reflector<T extends KubeObject> {
 		this.#stale = true;
 		this.absent = true;
 		this.#failures = 0;
-		this.#trouble = undefined;
-		this.#say("info", "absent", `without ${this.#subject}: not installed`);
+		this.#health.well();
+		this.#health.say(
+			"info",
+			"absent",
+			`without ${this.#subject}: not installed`,
+		);
 		return this.#tuning.absentMs;
 	}
 
@@ -390,17 +394,5 @@ export class Reflector<T extends KubeObject> {
 			"KubeUnreachable",
 			`the watch of ${this.#subject} was silent for ${ms / 1000} s`,
 		);
-	}
-
-	/** One line per change of state, however many attempts lie between. */
-	#say(
-		level: "info" | "warn" | "error",
-		state: string,
-		message: string,
-		err?: unknown,
-	): void {
-		if (this.#said === state) return;
-		this.#said = state;
-		this.#log[level](err === undefined ? {} : { err }, message);
 	}
 }

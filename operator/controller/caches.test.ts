@@ -6,15 +6,16 @@ import { Caches } from "./caches.ts";
 
 describe("a controller whose ClusterRole is older than itself", () => {
 	it.each([
-		["addressreservations", true],
-		["nodeportpools", true],
-		["externalippolicies", true],
-		["servicecidrs", true],
-		["addresspools", false],
-		["leases", false],
+		["addressreservations", false, "addressreservations.fairlead.dev"],
+		["nodeportpools", false, "nodeportpools.fairlead.dev"],
+		["externalippolicies", true, "externalippolicies.fairlead.dev"],
+		["servicecidrs", false, "servicecidrs.networking.k8s.io"],
+		["addresspools", false, "addresspools.fairlead.dev"],
+		["leases", false, "leases.coordination.k8s.io"],
+		["services", false, "services"],
 	])(
-		"and that may not read %s, begins: %s; and says so",
-		async (kind, begins) => {
+		"and that may not read %s, begins: %s; and says that it wants list and watch on %s",
+		async (kind, begins, granted) => {
 			const clock = new FakeClock();
 			const kube = new FakeKube(clock);
 			kube.before = ({ resource }) => {
@@ -29,14 +30,16 @@ describe("a controller whose ClusterRole is older than itself", () => {
 				log: quietLog(),
 			});
 			let synced = false;
-			void caches.synced().then(() => {
+			void caches.refresh().then(() => {
 				synced = true;
 			});
 			caches.start();
 			await clock.advance(60_000);
 			expect({ synced, problems: caches.problems() }).toEqual({
 				synced: begins,
-				problems: [`${kind}: it is forbidden`],
+				problems: [
+					`${kind}: it is forbidden (403); grant list and watch on ${granted}`,
+				],
 			});
 			await caches.stop();
 		},

@@ -92,7 +92,7 @@ export class Caches {
 		this.policies = this.#cache(
 			resources.externalIPPolicies,
 			trimManaged,
-			"Optional",
+			"Dispensable",
 		);
 		this.serviceCIDRs = this.#cache(
 			resources.serviceCIDRs,
@@ -137,25 +137,28 @@ export class Caches {
 		);
 	}
 
-	/** Resolves when every cache has been complete once, but for optional kinds that may not be read: those stay empty. */
-	async synced(): Promise<void> {
-		await Promise.all(
-			[...this.#reflectors.values()].map(({ answered }) => answered),
-		);
-	}
-
 	/**
-	 * Reads anew all that decides who gets what. A watch that has died without a word looks like one of a quiet cluster: who
-	 * takes over must not believe it, or it gives away what the leader before it recorded, or what was reserved since.
+	 * Resolves when all is known that decides who gets what, as it stands now or later. A watch that has died without a word
+	 * looks like one of a quiet cluster: who takes over must not believe it, or it gives away what the leader before it
+	 * recorded, or what was reserved since. What is still being read for the first time is new enough.
 	 */
 	async refresh(): Promise<void> {
 		const { endpointSlices, leases } = resources;
 		// Many, and they give nobody anything: their watchdogs may find out.
 		const late: string[] = [endpointSlices.plural, leases.plural];
 		await Promise.all(
-			[...this.#reflectors]
-				.filter(([plural]) => !late.includes(plural))
-				.map(([, reflector]) => reflector.refresh()),
+			[...this.#reflectors].map(([plural, reflector]) =>
+				reflector.isAnswered && !late.includes(plural)
+					? reflector.refresh()
+					: reflector.answered,
+			),
+		);
+	}
+
+	/** One line for each kind that somebody waits for: why it has not been read. */
+	awaited(): string[] {
+		return [...this.#reflectors.values()].flatMap(
+			({ awaited }) => awaited ?? [],
 		);
 	}
 
@@ -204,11 +207,15 @@ export class Caches {
 		return { namespace: this.#options.namespace, labelSelector };
 	}
 
-	/** `Optional`: a cluster may do without the kind, which is then as if there were no objects of it. */
+	/**
+	 * `Optional`: a cluster may do without the kind, which is then as if there were no objects of it. So it is not where the
+	 * kind is there and may not be read, for what it holds back would be given away; but for a `Dispensable` one, that
+	 * nothing is decided by.
+	 */
 	#cache<T extends KubeObject>(
 		resource: Resource,
 		trim?: (object: T) => T,
-		need: "Required" | "Optional" = "Required",
+		need: "Required" | "Optional" | "Dispensable" = "Required",
 		scope: { namespace?: string; labelSelector?: string } = {},
 	): Store<T> {
 		const { client, clock, random } = this.#options;
@@ -228,7 +235,8 @@ export class Caches {
 				clock,
 				random,
 				log,
-				optional: need === "Optional",
+				optional: need !== "Required",
+				dispensable: need === "Dispensable",
 			}) as unknown as Reflector<KubeObject>,
 		);
 		return store;

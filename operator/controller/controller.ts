@@ -12,6 +12,7 @@ import {
 } from "../model/nodeports/port-range.ts";
 import type { OrphanPolicy } from "../model/orphans/orphans.ts";
 import { Agents } from "./agents/agents.ts";
+import { aborted, firstOf, sayWhatIsAwaited } from "./awaiting.ts";
 import { Caches } from "./caches.ts";
 import { clusterId } from "./cluster-id.ts";
 import { type ControllerMetrics, controllerMetrics } from "./metrics.ts";
@@ -45,6 +46,8 @@ export interface ControllerOptions {
 }
 
 const drainMs = 10_000;
+/** How long a leader that cannot read what it must know keeps others from leading. */
+const patienceMs = 60_000;
 const noneWait = { waiting: 0, overdue: 0 };
 const reportOrphans = { delete: false, graceMs: 600_000, confirmed: 0 };
 
@@ -56,7 +59,10 @@ export class Controller {
 	readonly #events: EventRecorder;
 	readonly #metrics: ControllerMetrics;
 	readonly #stopping = new AbortController();
+	/** None while this replica stands aside. */
 	#elector: LeaseElector | undefined;
+	#id: Promise<string | undefined> | undefined;
+	#idTrouble = "";
 	#term: Term | undefined;
 	/** Terms begin and end one after the other. */
 	#turns: Promise<void> = Promise.resolve();
@@ -115,17 +121,14 @@ export class Controller {
 		this.#audits = schedule(this.#options.auditSchedule, () =>
 			this.#term?.audit(),
 		);
-		const {
-			leaseNamespace: namespace,
-			identity,
-			clock,
-			random,
-			log,
-		} = this.#options;
-		if (namespace === undefined) {
-			this.#begin(this.#stopping.signal, () => {}, false);
-			return;
-		}
+		const { leaseNamespace } = this.#options;
+		if (leaseNamespace === undefined)
+			this.#begin(this.#stopping.signal, () => {});
+		else this.#compete(leaseNamespace);
+	}
+
+	#compete(namespace: string): void {
+		const { identity, clock, random, log } = this.#options;
 		this.#elector = new LeaseElector({
 			client: this.#options.client,
 			namespace,
@@ -134,11 +137,7 @@ export class Controller {
 			clock,
 			random,
 			log,
-			onStartedLeading: (signal, fence) => {
-				// What is still being read for the first time is new enough.
-				const standingBy = this.#caches.services.resourceVersion !== undefined;
-				this.#begin(signal, fence, standingBy);
-			},
+			onStartedLeading: (signal, fence) => this.#begin(signal, fence),
 			onStoppedLeading: () => log.info("leads no more"),
 		});
 		this.#elector.start();
@@ -146,8 +145,11 @@ export class Controller {
 
 	/** Why the controller cannot do its work at present, one line a reason; empty when it can. */
 	notReady(): string[] {
-		const trouble = this.#elector?.trouble;
-		return [...this.#caches.problems(), ...(trouble ? [trouble] : [])];
+		return [
+			...this.#caches.problems(),
+			this.#idTrouble,
+			this.#elector?.trouble ?? "",
+		].filter(Boolean);
 	}
 
 	/** Finishes what runs, gives the Lease up, and ends. */
@@ -165,23 +167,14 @@ export class Controller {
 	}
 
 	/** Works for as long as `lost` is not aborted. */
-	#begin(lost: AbortSignal, fence: Fence, standingBy: boolean): void {
+	#begin(lost: AbortSignal, fence: Fence): void {
 		const over = AbortSignal.any([lost, this.#stopping.signal]);
-		this.#turns = this.#turns.then(() => this.#serve(over, fence, standingBy));
+		this.#turns = this.#turns.then(() => this.#serve(over, fence));
 	}
 
-	async #serve(
-		over: AbortSignal,
-		fence: Fence,
-		standingBy: boolean,
-	): Promise<void> {
+	async #serve(over: AbortSignal, fence: Fence): Promise<void> {
 		const { client, clock, random, log, workers } = this.#options;
-		const ended = aborted(over);
-		await Promise.race([this.#caches.synced(), ended]);
-		if (over.aborted) return;
-		if (standingBy) await Promise.race([this.#caches.refresh(), ended]);
-		if (over.aborted) return;
-		const id = await this.#clusterId(over);
+		const id = await this.#takeOver(over);
 		if (id === undefined) return;
 		this.#term = new Term({
 			client,
@@ -210,31 +203,63 @@ export class Controller {
 			{ clusterId: id, services: this.#caches.services.size },
 			"leads: balancers are being looked after",
 		);
-		await ended;
+		await aborted(over);
 		await this.#term.end(drainMs);
 		this.#term = undefined;
 	}
 
-	/** Undefined when the term was over first. */
-	async #clusterId(over: AbortSignal): Promise<string | undefined> {
+	/** Reads what must be known before anything is done; the cluster's id, or undefined when the term was over first. */
+	async #takeOver(over: AbortSignal): Promise<string | undefined> {
+		if (over.aborted) return undefined;
+		const { clock, log } = this.#options;
+		this.#id ??= this.#clusterId();
+		const read = Promise.all([this.#id, this.#caches.refresh()]);
+		const stopSaying = sayWhatIsAwaited(() => this.#awaited(), clock, log);
+		try {
+			const limit = this.#elector && { clock, ms: patienceMs };
+			const first = await firstOf(read, over, limit);
+			if (first === "Late" && !over.aborted) await this.#standAside(read);
+			return over.aborted ? undefined : (await read)[0];
+		} finally {
+			stopSaying();
+		}
+	}
+
+	/** Ends the term, for another replica may be able to read what this one cannot; competes again once it could. */
+	async #standAside(read: Promise<unknown>): Promise<void> {
+		const { log, leaseNamespace } = this.#options;
+		log.warn(
+			`gives the Lease up until it has read ${this.#awaited().join("; ")}`,
+		);
+		await this.#elector?.release();
+		this.#elector = undefined;
+		await firstOf(read, this.#stopping.signal);
+		if (this.#stopping.signal.aborted || leaseNamespace === undefined) return;
+		log.info("all is read: competes for the Lease again");
+		this.#compete(leaseNamespace);
+	}
+
+	#awaited(): string[] {
+		return [...this.#caches.awaited(), this.#idTrouble].filter(Boolean);
+	}
+
+	/** It never changes; undefined when the controller was stopped first. */
+	async #clusterId(): Promise<string | undefined> {
 		const { client, clock, log } = this.#options;
-		for (let said = ""; !over.aborted; ) {
+		const { signal } = this.#stopping;
+		while (!signal.aborted) {
 			try {
-				return await clusterId(client, this.#options.clusterId);
+				const id = await clusterId(client, this.#options.clusterId);
+				this.#idTrouble = "";
+				return id;
 			} catch (error) {
-				const { message } = error as Error;
-				if (message !== said) log.warn(`cluster id: ${message}`);
-				said = message;
-				await Promise.race([sleep(clock, 1_000), aborted(over)]);
+				const trouble = `cluster id: ${(error as Error).message}`;
+				if (trouble !== this.#idTrouble) log.warn(trouble);
+				this.#idTrouble = trouble;
+				// Only stopping rejects the pause, and the loop's head sees that.
+				await sleep(clock, 1_000, signal).catch(() => {});
 			}
 		}
 		return undefined;
 	}
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-	return new Promise((resolve) => {
-		if (signal.aborted) return resolve();
-		signal.addEventListener("abort", () => resolve(), { once: true });
-	});
 }

@@ -1,3 +1,4 @@
+import { jest } from "@jest/globals";
 import type { Lease, Service } from "../../operator/api/core.ts";
 import type {
 	AddressPool,
@@ -8,6 +9,7 @@ import type {
 } from "../../operator/api/fairlead.ts";
 import { annotations, conditions } from "../../operator/api/names.ts";
 import { assignmentOf } from "../../operator/model/assignment.ts";
+import { FairleadError } from "../../operator/errors.ts";
 import { externalIPRecordOf } from "../../operator/model/external-ips/record.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { MemoryCluster } from "../support/memory-cluster.ts";
@@ -48,11 +50,15 @@ afterEach(async () => {
 	for (const each of running.splice(0)) await each.stop();
 });
 
-/** A controller that competes for the Lease. */
-function replica(identity: string): Replica {
+/** A controller that competes for the Lease; `refused`: what reading a kind is answered. */
+function replica(
+	identity: string,
+	refused: Record<string, FairleadError> = {},
+): Replica {
 	const made = new Replica(cluster, clock, {
 		identity,
 		leaseNamespace: "fairlead-system",
+		refused,
 	});
 	running.push(made);
 	return made;
@@ -88,6 +94,12 @@ const address = (name: string) =>
 const externalIP = (name: string) =>
 	externalIPRecordOf(get(name))?.addresses[0];
 const nodePort = (name: string) => get(name).spec.ports?.[0]?.nodePort;
+
+const holder = () =>
+	cluster.get<Lease>("leases", "fairlead-system/fairlead-controller")?.spec
+		?.holderIdentity;
+const sick = new FairleadError("KubeServerError", "503 etcd has no leader");
+const forbidden = new FairleadError("KubeForbidden", "it is forbidden");
 
 describe("a standby whose watches had died without a word, when it takes over", () => {
 	/** One leads and serves `early`, the other stands by and hears nothing of it; the leader dies, and then `change` happens. */
@@ -232,4 +244,214 @@ it("a leader that was deposed sends none of the Events it has not sent yet", asy
 	expect(before).toBeLessThan(many);
 	await clock.advance(10_000);
 	expect(sent()).toHaveLength(before);
+});
+
+describe("a leader that is not told what it must know", () => {
+	const waits = ({ log }: Replica) =>
+		log.lines
+			.filter(({ message }) => message.startsWith("waits for"))
+			.map(({ level, message }) => `${level} ${message}`);
+	const waitsFor = (...kinds: string[]) =>
+		`warn waits for what it must know before it does anything: ${kinds.join("; ")}`;
+	const allow = ({ life }: Replica, plural: string) =>
+		cluster.refuse(life, plural, undefined);
+
+	it.each(["services", "addresspools", "addressreservations", "leases"])(
+		"since %s are answered 503 for good, says so after 10 s, once, and at /readyz, and does nothing",
+		async (kind) => {
+			const leader = replica("a", { [kind]: sick });
+			service("web");
+			await clock.advance(9_000);
+			expect([holder(), waits(leader)]).toEqual(["a", []]);
+			await clock.advance(2_000);
+			const why = `${kind}: 503 etcd has no leader`;
+			expect(waits(leader)).toEqual([waitsFor(why)]);
+			expect(leader.notReady()).toEqual([why]);
+			await clock.advance(45_000);
+			expect(waits(leader)).toEqual([waitsFor(why)]);
+			expect(cluster.patches).toEqual([]);
+		},
+	);
+
+	it("says so again when it is another kind, or another answer", async () => {
+		const leader = replica("a", { addresspools: sick });
+		await clock.advance(11_000);
+		const away = new FairleadError("KubeUnreachable", "connection refused");
+		cluster.refuse(leader.life, "addresspools", away);
+		await clock.advance(30_000);
+		expect(waits(leader)).toEqual([
+			waitsFor("addresspools: 503 etcd has no leader"),
+			waitsFor("addresspools: connection refused"),
+		]);
+	});
+
+	it("gives the Lease up after a minute, and a replica that is told leads", async () => {
+		replica("a", { addressreservations: sick });
+		await clock.advance(1_000);
+		replica("b");
+		service("web");
+		await clock.advance(58_000);
+		expect([holder(), address("web")]).toEqual(["a", undefined]);
+		await clock.advance(10_000);
+		expect([holder(), address("web")]).toEqual(["b", "10.9.0.0"]);
+	});
+
+	it("gives it up too when it had been told all while it stood by", async () => {
+		const former = replica("a");
+		await clock.advance(1_000);
+		const leader = replica("b");
+		await clock.advance(5_000);
+		cluster.refuse(leader.life, "addresspools", sick);
+		former.die();
+		await clock.advance(35_000);
+		expect(holder()).toBe("b");
+		const why = "addresspools: 503 etcd has no leader";
+		expect(waits(leader)).toEqual([waitsFor(why)]);
+		expect(leader.notReady()).toEqual([why]);
+		replica("c");
+		service("web");
+		await clock.advance(60_000);
+		expect([holder(), address("web")]).toEqual(["c", "10.9.0.0"]);
+	});
+
+	it("lets the Lease lie until it is told, and then leads", async () => {
+		const leader = replica("a", { addressreservations: sick });
+		service("web");
+		await clock.advance(70_000);
+		expect(holder()).toBe("");
+		const { version } = cluster;
+		await clock.advance(600_000);
+		expect({ version: cluster.version, holder: holder() }).toEqual({
+			version,
+			holder: "",
+		});
+		allow(leader, "addressreservations");
+		await clock.advance(60_000);
+		expect([holder(), address("web")]).toEqual(["a", "10.9.0.0"]);
+		expect(leader.notReady()).toEqual([]);
+	});
+
+	it("competes again once it is told, and then gives to nobody what the leader in between gave out", async () => {
+		const first = replica("a", { addressreservations: sick });
+		await clock.advance(1_000);
+		const second = replica("b");
+		await clock.advance(70_000);
+		expect(holder()).toBe("b");
+		allow(first, "addressreservations");
+		await clock.advance(60_000);
+		cluster.silence(first.life);
+		service("early");
+		await clock.advance(5_000);
+		second.die();
+		await clock.advance(25_000);
+		service("late");
+		await clock.advance(5_000);
+		expect([holder(), address("early"), address("late")]).toEqual([
+			"a",
+			"10.9.0.0",
+			"10.9.0.1",
+		]);
+	});
+
+	it("reads anew what it was told long before, though another kind it is told for the first time", async () => {
+		const former = replica("a");
+		await clock.advance(1_000);
+		const standby = replica("b", { services: sick });
+		await clock.advance(5_000);
+		cluster.silence(standby.life);
+		cluster.create<AddressReservation>("addressreservations", {
+			metadata: { namespace: "shop", name: "kept" },
+			spec: { pool: "lan", addresses: ["10.9.0.0"] },
+		});
+		former.die();
+		await clock.advance(25_000);
+		expect(holder()).toBe("b");
+		allow(standby, "services");
+		service("web");
+		await clock.advance(31_000);
+		expect([holder(), address("web")]).toEqual(["b", "10.9.0.1"]);
+	});
+
+	it("without election only says so, and goes on waiting", async () => {
+		const leader = new Replica(cluster, clock, {
+			refused: { addresspools: sick },
+		});
+		running.push(leader);
+		service("web");
+		await clock.advance(600_000);
+		expect(waits(leader)).toEqual([
+			waitsFor("addresspools: 503 etcd has no leader"),
+		]);
+		expect([holder(), address("web")]).toEqual([undefined, undefined]);
+		allow(leader, "addresspools");
+		await clock.advance(60_000);
+		expect(address("web")).toBe("10.9.0.0");
+	});
+
+	it.each([
+		["addressreservations", "fairlead.dev"],
+		["nodeportpools", "fairlead.dev"],
+		["servicecidrs", "networking.k8s.io"],
+	])(
+		"may not read %s, gives out nothing that they might keep, and says what to grant",
+		async (kind, group) => {
+			cluster.create<AddressReservation>("addressreservations", {
+				metadata: { namespace: "shop", name: "kept" },
+				spec: { pool: "lan", addresses: ["10.9.0.0"] },
+			});
+			const leader = replica("a", { [kind]: forbidden });
+			service("web");
+			await clock.advance(11_000);
+			const why = `${kind}: it is forbidden (403); grant list and watch on ${kind}.${group}`;
+			expect(waits(leader)).toEqual([waitsFor(why)]);
+			expect(leader.notReady()).toEqual([why]);
+			expect(address("web")).toBeUndefined();
+			allow(leader, kind);
+			await clock.advance(40_000);
+			expect([holder(), address("web")]).toEqual(["a", "10.9.0.1"]);
+		},
+	);
+
+	it("leads though it may not read ExternalIPPolicies, and says so", async () => {
+		const leader = replica("a", { externalippolicies: forbidden });
+		service("web");
+		await clock.advance(11_000);
+		expect(address("web")).toBe("10.9.0.0");
+		expect(waits(leader)).toEqual([]);
+		expect(leader.notReady()).toEqual([
+			"externalippolicies: it is forbidden (403); grant list and watch on externalippolicies.fairlead.dev",
+		]);
+	});
+
+	it.each<[when: string, elected: boolean, ms: number]>([
+		["at once", true, 0],
+		["while it leads and waits", true, 30_000],
+		["after it gave the Lease up", true, 200_000],
+		["while it waits without election", false, 200_000],
+	])("ends when it is stopped %s", async (_when, elected, ms) => {
+		const refused = { addresspools: sick };
+		const leader = elected
+			? replica("a", refused)
+			: new Replica(cluster, clock, { refused });
+		await clock.advance(ms);
+		await leader.stop();
+		running.length = 0;
+		expect(clock.waiting()).toEqual([]);
+		expect(holder() ?? "").toBe("");
+	});
+
+	it("ends when it is stopped while it gives the Lease up", async () => {
+		const leader = replica("a", { addresspools: sick });
+		let stopped: Promise<void> | undefined;
+		jest.spyOn(leader.log, "warn").mockImplementation((...said: unknown[]) => {
+			if (String(said[0]).startsWith("gives the Lease up"))
+				stopped = leader.stop();
+		});
+		await clock.advance(61_000);
+		expect(stopped).toBeDefined();
+		await stopped;
+		running.length = 0;
+		expect(clock.waiting()).toEqual([]);
+		expect(holder()).toBe("");
+	});
 });

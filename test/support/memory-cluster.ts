@@ -78,6 +78,8 @@ export class MemoryCluster {
 	readonly #watches = new Map<string, Set<Follower>>();
 	readonly #history: { plural: string; event: WatchEvent<KubeObject> }[] = [];
 	readonly #absent: ReadonlySet<string>;
+	/** What reading kinds is answered, by plural. */
+	readonly #refused = new Map<Life, Map<string, FairleadError>>();
 	#uids = 0;
 
 	/** `absent`: kinds that are not installed. */
@@ -135,6 +137,14 @@ export class MemoryCluster {
 				if (follower.life === life) follower.watch.muted = true;
 	}
 
+	/** From now on a process is answered this when it reads a kind; undefined: what there is. */
+	refuse(life: Life, plural: string, answer: FairleadError | undefined): void {
+		const refused = this.#refused.get(life) ?? new Map<string, FairleadError>();
+		this.#refused.set(life, refused);
+		if (answer) refused.set(plural, answer);
+		else refused.delete(plural);
+	}
+
 	/** A client of one process. */
 	client(life: Life): KubeClient {
 		return {
@@ -142,7 +152,7 @@ export class MemoryCluster {
 				life.look(() => onWire(this.#known(resource, ref)) as never),
 			list: (resource, list) =>
 				life.look(() => {
-					this.#installed(resource);
+					this.#readable(life, resource);
 					const selects = selectorOf(list);
 					return onWire({
 						metadata: { resourceVersion: String(this.version) },
@@ -245,7 +255,7 @@ export class MemoryCluster {
 		{ sendInitialEvents, resourceVersion, ...scope }: WatchOptions,
 		options: { signal: AbortSignal; onBytes?: () => void },
 	): FakeWatch {
-		this.#installed(resource);
+		this.#readable(life, resource);
 		const { plural } = resource;
 		const from = Number(resourceVersion ?? this.version);
 		const opened = new FakeWatch(from, options);
@@ -302,6 +312,12 @@ export class MemoryCluster {
 		if (!found)
 			throw new FairleadError("KubeNotFound", `${plural} ${ref.name}: 404`);
 		return found;
+	}
+
+	#readable(life: Life, resource: Resource): void {
+		this.#installed(resource);
+		const answer = this.#refused.get(life)?.get(resource.plural);
+		if (answer) throw answer;
 	}
 
 	#installed({ plural }: Resource): void {

@@ -30,6 +30,7 @@ export async function tearDown(): Promise<void> {
 export function setup(
 	tuning: ReflectorOptions<Thing>["tuning"] = {},
 	optional = false,
+	dispensable = false,
 ) {
 	const clock = new FakeClock();
 	const log = quietLog();
@@ -51,6 +52,7 @@ export function setup(
 		random: () => 0.5,
 		log,
 		optional,
+		dispensable,
 		tuning,
 	});
 	running.push(reflector);

@@ -1,5 +1,6 @@
 import { Registry } from "prom-client";
 import { Controller } from "../../operator/controller/controller.ts";
+import type { FairleadError } from "../../operator/errors.ts";
 import type { FakeClock } from "./fake-clock.ts";
 import { Life, type MemoryCluster } from "./memory-cluster.ts";
 import { quietLog } from "./quiet-log.ts";
@@ -13,8 +14,15 @@ export class Replica {
 	constructor(
 		cluster: MemoryCluster,
 		clock: FakeClock,
-		options: { identity?: string; leaseNamespace?: string } = {},
+		options: {
+			identity?: string;
+			leaseNamespace?: string;
+			/** What reading a kind is answered from the beginning, by plural. */
+			refused?: Record<string, FairleadError>;
+		} = {},
 	) {
+		for (const [plural, answer] of Object.entries(options.refused ?? {}))
+			cluster.refuse(this.life, plural, answer);
 		this.#controller = new Controller({
 			client: cluster.client(this.life),
 			clock,
@@ -28,6 +36,10 @@ export class Replica {
 			auditSchedule: "0 0 1 1 *",
 		});
 		this.#controller.start();
+	}
+
+	notReady(): string[] {
+		return this.#controller.notReady();
 	}
 
 	/** The process is killed. */
