@@ -128,6 +128,44 @@ describe("the first view", () => {
 		]);
 	});
 
+	test.each([
+		[
+			"by list while the server fills its watch cache, where everybody waits for it",
+			{ eager: true, message: "storage is (re)initializing" },
+			["watch", "list", "watch"],
+			["a"],
+		],
+		[
+			"once the server has filled its watch cache, where thousands might ask",
+			{ eager: false, message: "storage is (re)initializing" },
+			["watch"],
+			[],
+		],
+		[
+			"as late as the server says where it is simply asked too much",
+			{ eager: true, message: "please try again later" },
+			["watch"],
+			[],
+		],
+	])("comes %s", async (_when, { eager, message }, asked, known) => {
+		const world = setup({}, false, false, eager);
+		world.kube.set(named("a"));
+		let left = 1;
+		world.kube.before = ({ verb }) => {
+			if (verb === "watch" && left-- > 0)
+				throw new FairleadError("KubeTooManyRequests", message, {
+					retryAfterMs: 1_000,
+				});
+		};
+		world.reflector.start();
+		await world.clock.advance(0);
+		expect(verbs(world.kube)).toEqual(asked);
+		expect(names(world.store)).toEqual(known);
+		await world.clock.advance(1_000);
+		await world.reflector.synced;
+		expect(names(world.store)).toEqual(["a"]);
+	});
+
 	test("is asked for in the given namespace with the given selectors", async () => {
 		const world = setup();
 		const reflector = new Reflector<Thing>({

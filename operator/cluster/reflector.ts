@@ -28,6 +28,11 @@ export interface ReflectorOptions<T extends KubeObject> {
 	optional?: boolean;
 	/** True: who waits can do without it where the server forbids to read it. */
 	dispensable?: boolean;
+	/**
+	 * True: while the server fills its watch cache of the kind, and so lets nobody watch it, its objects are listed. That is read
+	 * from etcd: for the few that everybody waits for, not for every node.
+	 */
+	eager?: boolean;
 	tuning?: Partial<typeof reflectorDefaults>;
 }
 
@@ -152,9 +157,24 @@ export class Reflector<T extends KubeObject> {
 		// Where WatchList keeps failing, or nothing answered it, the older way gets its chance.
 		const failing =
 			this.#failedViews >= this.#tuning.relistAfter || this.#silences > 0;
-		if (this.#watchList && !failing) return this.#watch(undefined);
+		if (this.#watchList && !failing) {
+			const filling = await this.#watch(undefined).then(
+				() => false,
+				(error: unknown) => this.#mayList(error),
+			);
+			if (!filling) return;
+		}
 		await this.#list();
 		if (!this.#stale) await this.#watch(this.#store.resourceVersion);
+	}
+
+	/** Whether the server only lacks its watch cache yet (KEP-4568 knows it by its words alone); throws any other error. */
+	#mayList(error: unknown): boolean {
+		const filling =
+			isFairleadError(error, "KubeTooManyRequests") &&
+			error.message.includes("storage is (re)initializing");
+		if (this.#options.eager && filling) return true;
+		throw error;
 	}
 
 	/** A watch from a version the server has yet to reach is answered with silence; a list shows where the server is. */

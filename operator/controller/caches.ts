@@ -235,6 +235,7 @@ export class Caches {
 				clock,
 				random,
 				log,
+				eager: true,
 				optional: need !== "Required",
 				dispensable: need === "Dispensable",
 			}) as unknown as Reflector<KubeObject>,

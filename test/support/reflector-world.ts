@@ -31,6 +31,7 @@ export function setup(
 	tuning: ReflectorOptions<Thing>["tuning"] = {},
 	optional = false,
 	dispensable = false,
+	eager = false,
 ) {
 	const clock = new FakeClock();
 	const log = quietLog();
@@ -53,6 +54,7 @@ export function setup(
 		log,
 		optional,
 		dispensable,
+		eager,
 		tuning,
 	});
 	running.push(reflector);
