@@ -14,7 +14,7 @@ import {
 } from "./controller/cluster.ts";
 import { statusFloor } from "./controller/floor.ts";
 import { IngressWatch } from "./controller/ingress-watch.ts";
-import { ControllerProcess } from "./controller/process.ts";
+import { compiledOnce, ControllerProcess } from "./controller/process.ts";
 import { quantile } from "./figures.ts";
 import type { BenchOptions, BenchResult } from "./main.ts";
 
@@ -29,6 +29,7 @@ export async function bench({
 	progress,
 }: BenchOptions): Promise<BenchResult> {
 	const count = quick ? 500 : 5_000;
+	await compiledOnce();
 	const small = await coldStart(count, quick ? 50 : 500, progress);
 	const large = await coldStart(2 * count, 0, progress);
 	const { fillMs, failUs } = allocatorFigures();

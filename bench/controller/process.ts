@@ -1,4 +1,7 @@
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Fairlead } from "../../test/support/fairlead.ts";
 
@@ -11,6 +14,33 @@ const launched = {
 	NODE_COMPILE_CACHE: fileURLToPath(
 		new URL("../../node_modules/.cache/fairlead", import.meta.url),
 	),
+};
+
+/**
+ * Loads the program once, with no cluster to work for, as whoever runs it a second time has it: Node keeps what it compiled of
+ * TypeScript, where a package that is installed comes compiled.
+ */
+export async function compiledOnce(): Promise<void> {
+	const folder = await mkdtemp(join(tmpdir(), "fairlead-bench-"));
+	try {
+		const kubeconfig = join(folder, "kubeconfig");
+		await writeFile(kubeconfig, JSON.stringify(nobody));
+		const controller = new ControllerProcess(kubeconfig);
+		await controller.metric("fairlead_controller_services");
+		await controller.stop();
+	} finally {
+		await rm(folder, { recursive: true });
+	}
+}
+
+/** A cluster on a port that nobody listens on: 9 is that of the discard protocol. */
+const nobody = {
+	"current-context": "nobody",
+	contexts: [
+		{ name: "nobody", context: { cluster: "nobody", user: "nobody" } },
+	],
+	clusters: [{ name: "nobody", cluster: { server: "http://127.0.0.1:9" } }],
+	users: [{ name: "nobody", user: {} }],
 };
 
 /** The controller as users run it, with leader election. */
