@@ -300,11 +300,17 @@ describe("a cluster with several pools, ranges and old Services", () => {
 					KubeObject & {
 						reason?: string;
 						regarding?: { name?: string };
+						reportingController?: string;
 						type?: string;
 					}
 				>(resources.events, { namespace });
+				// The API server has findings of its own about the ClusterIPs of Services this new.
 				return items
-					.filter(({ regarding }) => regarding?.name?.startsWith("old-"))
+					.filter(
+						({ regarding, reportingController }) =>
+							regarding?.name?.startsWith("old-") &&
+							reportingController === "fairlead.dev/controller",
+					)
 					.map(
 						({ regarding, reason, type }) =>
 							`${type} ${regarding?.name} ${reason}`,

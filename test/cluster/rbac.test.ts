@@ -126,10 +126,13 @@ async function jostle(
 	provoke: (round: number) => Promise<unknown>,
 ): Promise<void> {
 	const name = `${resource.group}/${resource.plural}`;
-	const read = async () =>
-		(await used("get", name)).some(
+	const reads = async () =>
+		(await used("get", name)).filter(
 			(use) => use.name === ref.name && use.namespace === ref.namespace,
-		);
+		).length;
+	// It may have been jostled by an earlier row's way of going on.
+	const before = await reads();
+	const read = async () => (await reads()) > before;
 	let done = false;
 	const push = async (side: number) => {
 		for (let at = 0; !done; at++)
