@@ -18,7 +18,7 @@ import {
 	NftablesBackend,
 	type NftablesOptions,
 } from "../../operator/kernel/nftables/backend.ts";
-import { listen } from "../../operator/probes/listen.ts";
+import { listenOnNode } from "../../operator/probes/listen.ts";
 import { startProbeServer } from "../../operator/probes/server.ts";
 import type { agentFlags } from "../config.ts";
 import type { FlagValues } from "../flags.ts";
@@ -150,7 +150,7 @@ export async function agent(
 			masqueradeAll: flags["masquerade-all"],
 			mode,
 		},
-		listen,
+		listen: listenOnNode,
 		...(healthz && {
 			healthCheckAddress: healthz.host,
 			healthz: { address: healthz.host, port: healthz.port },

@@ -1,4 +1,4 @@
-import type { AddressInfo, Server } from "node:net";
+import type { AddressInfo, ListenOptions, Server } from "node:net";
 import { FairleadError } from "../errors.ts";
 
 /**
@@ -10,11 +10,34 @@ export function listen(
 	host: string,
 	port: number,
 ): Promise<number> {
+	return bind(server, { host, port }, `${host}:${port}`);
+}
+
+/**
+ * As `listen`; 0.0.0.0 and :: are each all addresses of both families, as for kube-proxy (k8s.io/kubernetes,
+ * pkg/proxy/healthcheck).
+ */
+export function listenOnNode(
+	server: Server,
+	host: string,
+	port: number,
+): Promise<number> {
+	const everywhere = host === "0.0.0.0" || host === "::";
+	// Without a host Node takes both families, or IPv4 where the machine has no IPv6.
+	const where = everywhere ? { port } : { host, port };
+	return bind(server, where, `${host}:${port}`);
+}
+
+function bind(
+	server: Server,
+	where: ListenOptions,
+	called: string,
+): Promise<number> {
 	return new Promise((resolve, reject) => {
 		const failed = (cause: NodeJS.ErrnoException) =>
-			reject(listenFailed(`${host}:${port}`, cause));
+			reject(listenFailed(called, cause));
 		server.once("error", failed);
-		server.listen(port, host, () => {
+		server.listen(where, () => {
 			server.off("error", failed);
 			resolve((server.address() as AddressInfo).port);
 		});

@@ -166,7 +166,7 @@ describe("beside packets", () => {
 	});
 });
 
-/** Rows of the table of differences that other tests show: those above, and kube-proxy-differential-changes.test.ts. */
+/** Rows of the table of differences that other tests show: those above, and kube-proxy-differential-{changes,node}.test.ts. */
 const shownElsewhere = [
 	"refusing a TCP connection",
 	"sysctls of connection tracking, below `net.netfilter`",
@@ -174,6 +174,7 @@ const shownElsewhere = [
 	"`/healthz` before the first sync",
 	"two Services want one address and port",
 	"UDP flows of a Service that goes",
+	"UDP flows whose last endpoint goes",
 ];
 
 test("docs/reference/rules.md lists the differences, and no others", () => {

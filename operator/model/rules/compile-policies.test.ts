@@ -208,6 +208,26 @@ describe("what a node answers at a healthCheckNodePort", () => {
 		});
 	});
 
+	it("counts a pod with an address of each family once", () => {
+		const { healthChecks } = compile({
+			services: [
+				balanced("Local", {
+					healthCheckNodePort: 32000,
+					clusterIPs: ["10.96.0.10", "fd00:10:96::10"],
+				}),
+			],
+			slices: [
+				sliceOf(["10.244.1.2@node-1", "10.244.1.3@node-1 not-ready"]),
+				sliceOf(["fd00:10:244:1::2@node-1", "fd00:10:244:1::3@node-1"], {
+					name: "web-6",
+					family: "IPv6",
+				}),
+			],
+			node: node1,
+		});
+		expect(healthChecks.get("default/web")?.localEndpoints).toBe(2);
+	});
+
 	it("does not count a pod that terminates, though it still gets packets", () => {
 		expect(checks(local, ["10.244.1.2@node-1 terminating"])).toEqual({
 			"default/web": { port: 32000, localEndpoints: 0 },

@@ -7,6 +7,7 @@ import type {
 import { objectKey } from "../../api/meta.ts";
 import { canonicalSourceRanges } from "../addresses/cidr.ts";
 import { formatIp } from "../addresses/ip.ts";
+import { admittedSources } from "./admitted-sources.ts";
 import { chooseEndpoints } from "./choose-endpoints.ts";
 import {
 	type Backend,
@@ -50,7 +51,10 @@ export interface CompiledService {
 export interface HealthCheck {
 	/** The healthCheckNodePort. */
 	port: number;
-	/** Ready endpoints on this node, by address: a pod with two ports is one. */
+	/**
+	 * Ready endpoints on this node, by address: a pod with two ports is one. Of two families that have more of them counts: a
+	 * pod with an address of each is one too.
+	 */
 	localEndpoints: number;
 }
 
@@ -84,7 +88,11 @@ export function compileService(
 	const serviceKey = objectKey(service);
 	const affinitySeconds = affinityOf(service);
 	const frontends = new Map<string, Frontend>();
-	for (const family of new Set(addresses.clusterIPs.map((each) => each.family)))
+	for (const family of new Set(
+		addresses.clusterIPs.map((each) => each.family),
+	)) {
+		const { open, cidrs } = sources[family];
+		const sourceRanges = admittedSources(cidrs, addresses.ingress, node);
 		for (const port of spec.ports ?? []) {
 			const chosen = usedEndpoints(
 				endpoints.get(portKey(family, port)) ?? [],
@@ -100,7 +108,6 @@ export function compileService(
 				const key = frontendKey({ address, protocol, port: number });
 				// An address that is given twice is served once, as the first kind: only ingress addresses have source ranges.
 				if (frontends.has(key)) return;
-				const { open, cidrs } = sources[family];
 				frontends.set(key, {
 					kind,
 					family,
@@ -112,7 +119,7 @@ export function compileService(
 					...routing,
 					...(protocol === "TCP" ? {} : lastingBeside(routing, chosen)),
 					...(affinitySeconds === undefined ? {} : { affinitySeconds }),
-					...(kind === "LoadBalancer" && !open ? { sourceRanges: cidrs } : {}),
+					...(kind === "LoadBalancer" && !open ? { sourceRanges } : {}),
 				});
 			};
 			const external = externalLocal
@@ -137,6 +144,7 @@ export function compileService(
 				if (each.family === family)
 					add("ExternalIP", formatIp(each), port.port, external);
 		}
+	}
 	const { healthCheckNodePort } = spec;
 	const only =
 		node.mode === "balancers" && !isHandedOver(metadata.labels)
@@ -260,10 +268,12 @@ function portKey(family: IPFamily, port: ServicePort): string {
 }
 
 function localPods({ spec }: Service, endpoints: ServiceEndpoints): number {
-	const addresses = new Set<string>();
-	for (const port of spec.ports ?? [])
-		for (const family of ["IPv4", "IPv6"] as const)
+	const ofFamily = (family: IPFamily) => {
+		const addresses = new Set<string>();
+		for (const port of spec.ports ?? [])
 			for (const each of endpoints.get(portKey(family, port)) ?? [])
 				if (each.local && each.ready) addresses.add(each.address);
-	return addresses.size;
+		return addresses.size;
+	};
+	return Math.max(ofFamily("IPv4"), ofFamily("IPv6"));
 }

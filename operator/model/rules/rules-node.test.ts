@@ -24,6 +24,7 @@ describe("a node as its rules need it", () => {
 			name: "node-1",
 			zone: "zone-a",
 			nodePortAddresses: ["172.30.1.1", "2001:db8::1"],
+			primaryAddresses: ["172.30.1.1", "2001:db8::1"],
 			podCidrs: ["10.244.1.0/24", "fd00:10:244:1::/64"],
 			masqueradeAll: false,
 		});
@@ -77,6 +78,7 @@ describe("a node as its rules need it", () => {
 		expect(bare).toEqual({
 			name: "node-1",
 			nodePortAddresses: [],
+			primaryAddresses: [],
 			podCidrs: [],
 			masqueradeAll: false,
 		});

@@ -15,6 +15,8 @@ export interface RulesNode {
 	zone?: string;
 	/** Canonical addresses of this node at which NodePorts are served. */
 	nodePortAddresses: readonly string[];
+	/** The canonical primary address of each family, where NodePorts may be served or not. Absent: none is known. */
+	primaryAddresses?: readonly string[];
 	/** As in Program. */
 	podCidrs: readonly string[];
 	masqueradeAll: boolean;
@@ -58,6 +60,7 @@ export function rulesNode(node: Node, settings: NodeSettings): RulesNode {
 		name: node.metadata.name,
 		...(zone ? { zone } : {}),
 		nodePortAddresses: nodePortAddresses(node, settings.nodePortAddresses),
+		primaryAddresses: nodePortAddresses(node, "primary"),
 		podCidrs: canonicalCidrs(
 			settings.clusterCidrs ?? node.spec?.podCIDRs ?? [],
 		),
@@ -110,7 +113,8 @@ export function sameForServices(a: RulesNode, b: RulesNode): boolean {
 		a.name === b.name &&
 		a.zone === b.zone &&
 		(a.mode ?? "full") === (b.mode ?? "full") &&
-		a.nodePortAddresses.join() === b.nodePortAddresses.join()
+		a.nodePortAddresses.join() === b.nodePortAddresses.join() &&
+		a.primaryAddresses?.join() === b.primaryAddresses?.join()
 	);
 }
 

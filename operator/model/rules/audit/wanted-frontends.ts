@@ -33,7 +33,9 @@ export function wantedFrontends({
 	families,
 }: AuditedWorld): WantedFrontends {
 	const asked = new Set([...families, ...node.nodePortAddresses.map(familyOf)]);
-	const everywhere = { ...node, nodePortAddresses: anyAddress };
+	// Whether it lets a balancer's own address through depends on what it takes for the node's: nobody is asked for that.
+	const { primaryAddresses: _, ...described } = node;
+	const everywhere = { ...described, nodePortAddresses: anyAddress };
 	const byService = Map.groupBy(slices, serviceOfSlice);
 	const wanted = new Map<string, Frontend[]>();
 	for (const service of services) {
