@@ -88,7 +88,7 @@ export interface FlowFilter {
 
 /**
  * The flows of the socket's namespace that are `wanted`. The kernel looks at every flow it has, and names those that the filter
- * lets through: before 5.8 it knows no filter and names all.
+ * lets through, or more: before 5.8 it knows no filter, and it knows none for ports of SCTP.
  */
 export function listFlows(
 	socket: Pick<NetlinkSocket, "dump">,
@@ -123,10 +123,13 @@ function filterAttributes(
 ): Buffer[] {
 	const portBytes = Buffer.alloc(2);
 	portBytes.writeUInt16BE(port ?? 0);
+	// Of IPv6 the kernel names every flow but those to the address (net/netfilter/nf_conntrack_netlink.c,
+	// ctnetlink_filter_match_tuple).
+	const asked = family === "IPv4" ? address : undefined;
 	return [
 		nested(CTA_TUPLE_ORIG, [
-			...(address
-				? [nested(CTA_TUPLE_IP, [bytes(wire[family].destination, address)])]
+			...(asked
+				? [nested(CTA_TUPLE_IP, [bytes(wire[family].destination, asked)])]
 				: []),
 			nested(CTA_TUPLE_PROTO, [
 				u8(CTA_PROTO_NUM, transport),
@@ -137,7 +140,7 @@ function filterAttributes(
 			u32(
 				CTA_FILTER_ORIG_FLAGS,
 				CTA_FILTER_F_CTA_PROTO_NUM |
-					(address ? CTA_FILTER_F_CTA_IP_DST : 0) |
+					(asked ? CTA_FILTER_F_CTA_IP_DST : 0) |
 					(port === undefined ? 0 : CTA_FILTER_F_CTA_PROTO_DST_PORT),
 			),
 			u32(CTA_FILTER_REPLY_FLAGS, 0),
