@@ -78,11 +78,6 @@ describe("whether another controller serves a Service", () => {
 			undefined,
 		],
 		[
-			"a Service that its user hands over is ours",
-			service({ ...shared, annotations: { [annotations.adopt]: "no" } }, shown),
-			undefined,
-		],
-		[
 			"an address we said we assigned is ours, even when the record was stripped",
 			service(shared, {
 				...shown,

@@ -1,5 +1,5 @@
 import type { Service } from "../api/core.ts";
-import { annotations, conditions, finalizers } from "../api/names.ts";
+import { conditions, finalizers } from "../api/names.ts";
 import { assignmentOf } from "./assignment.ts";
 import { holdingOf } from "./holding.ts";
 import { refusalReasons } from "./refusals.ts";
@@ -20,9 +20,6 @@ export interface Claim {
 export function claimOfAnother(service: Service): Claim | undefined {
 	if (service.spec.loadBalancerClass !== undefined) return undefined;
 	if (holdingOf(service) || assignmentOf(service)) return undefined;
-	// The user has said what is to become of the other's balancer: it is ours to serve now.
-	if (service.metadata.annotations?.[annotations.adopt] !== undefined)
-		return undefined;
 	const ingress = service.status?.loadBalancer?.ingress ?? [];
 	if (ingress.length > 0 && !gotAnAddress(service)) {
 		const addresses = ingress.map((each) => each.ip ?? each.hostname ?? "?");

@@ -8,6 +8,7 @@ import {
 import { assignedMessage, vouchedAssignmentOf } from "./assignment.ts";
 import type { ObservedBalancer, ObservedPort } from "./balancer/balancer.ts";
 import type { Verdict } from "./conditions.ts";
+import { ignoredWishes } from "./ignored-wishes.ts";
 import type { OwnWorld, World } from "./world.ts";
 
 /**
@@ -101,7 +102,11 @@ function explainAddress(world: World, ours: OwnWorld): Verdict {
 			conditions.addressAssigned,
 			"True",
 			notice?.reason ?? "Assigned",
-			`${assignedMessage(addresses, origin(world, ours))}${notice ? `; ${notice.message}` : ""}`,
+			[
+				assignedMessage(addresses, origin(world, ours)),
+				...(notice ? [notice.message] : []),
+				...ignored(world),
+			].join("; "),
 		);
 	if (outcome.kind === "Failed")
 		return verdict(
@@ -116,6 +121,12 @@ function explainAddress(world: World, ours: OwnWorld): Verdict {
 		"Provisioning",
 		`waiting for an address (${origin(world, ours)})`,
 	);
+}
+
+function ignored({ service, ownership }: World): string[] {
+	return ownership.kind === "Ours"
+		? ignoredWishes(service, ownership.class.spec.provider)
+		: [];
 }
 
 /** Where a Service's balancer comes from, for people. */

@@ -296,6 +296,51 @@ describe("the next step for a Service", () => {
 		).toBe("False/CloudRefused");
 	});
 
+	it.each<[string, Record<string, string>, string]>([
+		["no wish", {}, ""],
+		[
+			"a pool",
+			{ [annotations.pool]: "lan" },
+			"; annotation fairlead.dev/pool is ignored: provider HetznerCloud picks addresses itself; remove it, or use a class with pools",
+		],
+		["an empty wish", { [annotations.pool]: " " }, ""],
+		[
+			"a sharing key and MetalLB's pool",
+			{ [annotations.sharingKey]: "k", "metallb.io/address-pool": "lan" },
+			"; annotations metallb.io/address-pool, fairlead.dev/sharing-key are ignored: provider HetznerCloud picks addresses itself; remove them, or use a class with pools",
+		],
+		[
+			"an address that is none",
+			{ [annotations.addresses]: "here" },
+			'; a wish is ignored: fairlead.dev/addresses: "here" is not an IP address: IPv4 has four numbers with dots between, this has 1',
+		],
+		[
+			"an adoption that means nothing",
+			{ [annotations.adopt]: "yes" },
+			'; annotation fairlead.dev/adopt says "yes", which means nothing: no leaves another controller\'s balancer, hcloud-ccm takes over that of hcloud-cloud-controller-manager',
+		],
+	])(
+		"serves a Service with an address of a cloud all the same, and tells what of it is ignored: %s",
+		(_row, wishes, told) => {
+			const subject = guarded();
+			Object.assign(subject.metadata.annotations ?? {}, wishes);
+			const change = patched(nextStep(world(subject, observed())));
+			expect(change.ingress).toHaveLength(1);
+			expect(
+				change.conditions?.find(
+					({ type }) => type === conditions.addressAssigned,
+				),
+			).toMatchObject({
+				status: "True",
+				reason: "Assigned",
+				message: `203.0.113.1 (class cloud)${told}`,
+			});
+			expect(nextStep(world(apply(subject, change), observed()))).toEqual({
+				do: "nothing",
+			});
+		},
+	);
+
 	it("keeps the ingress of a served Service when the cloud fails, and says so once", () => {
 		const failed: Outcome = {
 			kind: "Failed",

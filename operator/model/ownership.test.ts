@@ -105,6 +105,83 @@ describe("who serves a Service", () => {
 		expect(text).toBe(expected);
 	});
 
+	const theirs = (adopt?: string, assigned?: string): Service => ({
+		...service(
+			{},
+			{
+				finalizers: [finalizers.classless],
+				annotations: {
+					...(adopt === undefined ? {} : { [annotations.adopt]: adopt }),
+					...(assigned === undefined ? {} : held(assigned).annotations),
+				},
+			},
+		),
+		status: { loadBalancer: { ingress: [{ ip: "198.51.100.9" }] } },
+	});
+	const own = balancerClass("own", true);
+	const cloud: BalancerClass = {
+		...balancerClass("cloud", true),
+		spec: { provider: "HetznerCloud", default: true },
+	};
+
+	it.each<[string, Service, BalancerClass[], string | RegExp]>([
+		[
+			"is left to it",
+			theirs(),
+			[own],
+			/annotate .* with fairlead.dev\/adopt=no$/,
+		],
+		[
+			"is left to it, and may be had with its balancer by a cloud's class",
+			theirs(),
+			[cloud],
+			/with fairlead.dev\/adopt=no, or with fairlead.dev\/adopt=hcloud-ccm to keep that controller's balancer$/,
+		],
+		["is ours when handed over", theirs("no"), [own], "own"],
+		["is a cloud's when handed over", theirs("no"), [cloud], "cloud"],
+		[
+			"is a cloud's when handed over with its balancer",
+			theirs("hcloud-ccm"),
+			[cloud],
+			"cloud",
+		],
+		[
+			"is not handed over with its balancer to a class that can take none",
+			theirs("hcloud-ccm"),
+			[own],
+			/annotation fairlead.dev\/adopt says hcloud-ccm, but provider Static cannot take over a balancer/,
+		],
+		[
+			"is not handed over by a word that means nothing",
+			theirs("yes"),
+			[cloud],
+			/annotation fairlead.dev\/adopt says "yes", which means nothing/,
+		],
+		["is not handed over by saying nothing", theirs(" "), [own], /adopt=no$/],
+		[
+			"stays ours, once it is, whatever is said later",
+			theirs("yes", "own"),
+			[own],
+			"own",
+		],
+	])(
+		"a class-less Service that another controller serves %s",
+		(_row, subject, classes, expected) => {
+			const result = resolveOwnership(subject, classes);
+			if (typeof expected === "string")
+				expect(result).toMatchObject({
+					kind: "Ours",
+					class: { metadata: { name: expected } },
+				});
+			else
+				expect(result).toEqual({
+					kind: "Refused",
+					reason: "ClaimedByAnother",
+					message: expect.stringMatching(expected),
+				});
+		},
+	);
+
 	it("guards class-less Services by the shared finalizer and classed ones by our own", () => {
 		expect(finalizerOf(service())).toBe(finalizers.classless);
 		expect(finalizerOf(service({ loadBalancerClass: "fairlead.dev/a" }))).toBe(

@@ -1,7 +1,8 @@
 import type { Service } from "../api/core.ts";
-import type { BalancerClass } from "../api/fairlead.ts";
+import type { BalancerClass, ProviderName } from "../api/fairlead.ts";
 import { annotations, classPrefix, finalizers } from "../api/names.ts";
-import { claimOfAnother } from "./claims.ts";
+import { adoptProblem, adoptWish, takesOver } from "./adopt-wish.ts";
+import { type Claim, claimOfAnother } from "./claims.ts";
 import { holdingOf } from "./holding.ts";
 import { providerTraits } from "./provider-traits.ts";
 import type { RefusalReason } from "./refusals.ts";
@@ -59,11 +60,12 @@ function resolveDefault(
 			because: "it names no loadBalancerClass and no BalancerClass is default",
 		};
 	const claim = claimOfAnother(service);
-	if (claim)
+	const providers = defaults.map(({ spec }) => spec.provider);
+	if (claim && !isHandedOver(service, providers))
 		return {
 			kind: "Refused",
 			reason: "ClaimedByAnother",
-			message: `${claim.by} serves this Service already (${claim.sign}), and so Fairlead does not; let one controller take class-less Services, or recreate the Service with a loadBalancerClass. To hand it over, stop the other controller and annotate the Service with ${annotations.adopt}=no, or with ${annotations.adopt}=hcloud-ccm to keep that controller's balancer`,
+			message: claimedMessage(service, claim, providers),
 		};
 	if (defaults.length === 1) return admit(service, only);
 	const holding = holdingOf(service);
@@ -76,6 +78,33 @@ function resolveDefault(
 		reason: "AmbiguousDefaultClass",
 		message: `BalancerClasses ${defaults.map((each) => each.metadata.name).join(" and ")} are all default; leave one, or name a loadBalancerClass`,
 	};
+}
+
+/** The user has said what is to become of the other controller's balancer, and it can be done. */
+function isHandedOver(
+	service: Service,
+	providers: readonly ProviderName[],
+): boolean {
+	return (
+		adoptWish(service) !== undefined &&
+		adoptProblem(service, providers) === undefined
+	);
+}
+
+function claimedMessage(
+	service: Service,
+	{ by, sign }: Claim,
+	providers: readonly ProviderName[],
+): string {
+	const { adopt } = annotations;
+	const problem = adoptProblem(service, providers);
+	return [
+		`${by} serves this Service already (${sign}), and so Fairlead does not; let one controller take class-less Services, or recreate the Service with a loadBalancerClass. To hand it over, stop the other controller and annotate the Service with ${adopt}=no`,
+		providers.some(takesOver)
+			? `, or with ${adopt}=hcloud-ccm to keep that controller's balancer`
+			: "",
+		problem === undefined ? "" : `; ${problem}`,
+	].join("");
 }
 
 function admit(service: Service, candidate: BalancerClass): Ownership {

@@ -12,6 +12,8 @@ export interface ProviderTraits {
 	needsTargets: boolean;
 	/** Balancers send traffic to NodePorts, so Services cannot do without them. */
 	needsNodePorts: boolean;
+	/** It can take over a balancer that another controller made. */
+	takesOver: boolean;
 	/** Nodes announce the addresses, so one that is released is not free before they have all stopped. */
 	announces: boolean;
 }
@@ -23,6 +25,7 @@ export const providerTraits: Record<ProviderName, ProviderTraits> = {
 		needsUndo: true,
 		needsTargets: true,
 		needsNodePorts: true,
+		takesOver: true,
 		announces: false,
 	},
 	Layer2: {
@@ -31,6 +34,7 @@ export const providerTraits: Record<ProviderName, ProviderTraits> = {
 		needsUndo: true,
 		needsTargets: false,
 		needsNodePorts: false,
+		takesOver: false,
 		announces: true,
 	},
 	Static: {
@@ -39,6 +43,7 @@ export const providerTraits: Record<ProviderName, ProviderTraits> = {
 		needsUndo: false,
 		needsTargets: false,
 		needsNodePorts: false,
+		takesOver: false,
 		announces: false,
 	},
 };

@@ -160,9 +160,23 @@ const claimRows: Row[] = [
 		},
 	],
 	[
-		"a Service is served as soon as its user says that it is to be handed over",
+		"a Service is served as soon as its user says that it is to be handed over, and not by a word that means nothing",
 		async (desk, name) => {
 			await claimed(desk, name);
+			await desk.patch(name, {
+				metadata: { annotations: { [annotations.adopt]: "yes" } },
+			});
+			const left = await desk.until(name, ({ status }) =>
+				expect(
+					status?.conditions?.find(
+						({ type }) => type === conditions.addressAssigned,
+					)?.message,
+				).toMatch(/annotation fairlead\.dev\/adopt says "yes"/),
+			);
+			expect(said(left, conditions.addressAssigned)).toBe(
+				"False/ClaimedByAnother",
+			);
+			expect(ips(left)).toEqual(["198.51.100.9"]);
 			await desk.patch(name, {
 				metadata: { annotations: { [annotations.adopt]: "no" } },
 			});

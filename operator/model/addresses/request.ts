@@ -110,6 +110,28 @@ function metallbs(
 	return [metallbAnnotations[wish], undefined];
 }
 
+/** The annotations by which a Service asks for a pool, or to share: what only a class with pools can heed. */
+export function poolWishes({ metadata }: Service): string[] {
+	const wishes = ["pool", "sharingKey"] as const;
+	return wishes
+		.flatMap((wish) => [
+			annotations[wish],
+			metallbAnnotations[wish],
+			oldMetallbAnnotations[wish],
+		])
+		.filter((name) => metadata.annotations?.[name]?.trim());
+}
+
+/** The addresses a Service asks for, by annotations or spec.loadBalancerIP, and what of that cannot be meant. */
+export function readAddressWishes(service: Service): {
+	addresses: IpAddress[];
+	reasons: Reason[];
+} {
+	const reasons: Reason[] = [];
+	const families = familiesOf(service.spec);
+	return { addresses: requestedAddresses(service, families, reasons), reasons };
+}
+
 /** The value of whichever annotation is there; two that differ are a reason. Empty means absent. */
 function oneOf(
 	service: Service,

@@ -30,6 +30,16 @@ const reservation = (
 	status,
 });
 
+const sameSecond = (
+	key: string,
+	uid: string,
+	spec: Partial<AddressReservation["spec"]>,
+): AddressReservation => {
+	const made = reservation(0, spec);
+	const [namespace = "", name = ""] = key.split("/");
+	return { ...made, metadata: { ...made.metadata, namespace, name, uid } };
+};
+
 function settle(
 	allocator: Allocator,
 	reservations: AddressReservation[],
@@ -109,6 +119,30 @@ test.each<[string, AddressReservation[], string[], string[]]>([
 		],
 		[],
 		["r0 Reserved 10.0.0.1 10.0.0.2", "r1 AddressReserved"],
+	],
+	[
+		"yields to one of the same second whose name comes first, whatever its UID",
+		[sameSecond("shop/b", "u1", some), sameSecond("shop/a", "u2", some)],
+		[],
+		["a Reserved 10.0.0.1", "b AddressReserved"],
+	],
+	[
+		"yields to one of the same second whose namespace comes first",
+		[sameSecond("shop/a", "u1", some), sameSecond("bank/b", "u2", some)],
+		[],
+		["b Reserved 10.0.0.1", "a AddressReserved"],
+	],
+	[
+		"yields to an older one whose name comes later",
+		[
+			{
+				...sameSecond("shop/a", "u1", some),
+				metadata: reservation(1).metadata,
+			},
+			sameSecond("shop/z", "u2", some),
+		],
+		[],
+		["z Reserved 10.0.0.1", "r1 AddressReserved"],
 	],
 	[
 		"waits for who holds the address",
@@ -212,6 +246,16 @@ test("no address is reserved twice, in whatever order reservations are read, and
 				expect(settle(allocator, written)).toEqual(standings);
 			},
 		),
+	);
+});
+
+test("one that yields is told to whom, and why to that one", () => {
+	const [, second] = settle(new Allocator([pool("p", "10.0.0.0/30")]), [
+		sameSecond("shop/b", "u1", some),
+		sameSecond("shop/a", "u2", some),
+	]);
+	expect(second?.ready.message).toBe(
+		"10.0.0.1 is reserved by AddressReservation shop/a, which comes first: the older does, and of one second the lesser namespace/name",
 	);
 });
 

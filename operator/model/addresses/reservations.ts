@@ -109,14 +109,20 @@ function settle(
 	return standing(key, holds, addresses, bound, problems, service?.name);
 }
 
-/** Older first, then by UID. */
+/** Older first, then by namespace and name: what a person can see, and keeps when it is made again. */
 function compareReservations(
-	a: AddressReservation,
-	b: AddressReservation,
+	{ metadata: a }: AddressReservation,
+	{ metadata: b }: AddressReservation,
 ): number {
-	const age = (each: AddressReservation) =>
-		`${each.metadata.creationTimestamp ?? ""} ${each.metadata.uid ?? ""}`;
-	return age(a) < age(b) ? -1 : age(a) > age(b) ? 1 : 0;
+	return (
+		compareText(a.creationTimestamp, b.creationTimestamp) ||
+		compareText(a.namespace, b.namespace) ||
+		compareText(a.name, b.name)
+	);
+}
+
+function compareText(a = "", b = ""): number {
+	return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function poolRefusal(
@@ -241,7 +247,7 @@ function addressRefusal(
 		? undefined
 		: {
 				code: "AddressReserved",
-				message: `${ip} is reserved by AddressReservation ${other}, which is older`,
+				message: `${ip} is reserved by AddressReservation ${other}, which comes first: the older does, and of one second the lesser namespace/name`,
 			};
 }
 

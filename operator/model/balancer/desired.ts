@@ -1,5 +1,5 @@
 import type { Service, ServicePort } from "../../api/core.ts";
-import { annotations } from "../../api/names.ts";
+import { adoptWish } from "../adopt-wish.ts";
 import { assignmentOf } from "../assignment.ts";
 import type {
 	DesiredBalancer,
@@ -55,9 +55,9 @@ export function desiredBalancer(input: DesiredInput): DesiredBalancer {
  * taken unasked nor be doubled.
  */
 function adoption(service: Service): DesiredBalancer["adopt"] {
-	const said = service.metadata.annotations?.[annotations.adopt];
-	if (said === "hcloud-ccm") return "Take";
-	if (said === "no") return undefined;
+	const means = adoptWish(service)?.means;
+	if (means === "Take") return "Take";
+	if (means === "Leave") return undefined;
 	const shown = service.status?.loadBalancer?.ingress ?? [];
 	return shown.length > 0 && !assignmentOf(service) ? "Ask" : undefined;
 }

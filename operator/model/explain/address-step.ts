@@ -11,6 +11,7 @@ import {
 	sameAssignment,
 	vouchedAssignmentOf,
 } from "../assignment.ts";
+import { ignoredWishes } from "../ignored-wishes.ts";
 import { providerTraits } from "../provider-traits.ts";
 import type { Addressing } from "../world.ts";
 import { adoptAddresses } from "./adopted-addresses.ts";
@@ -119,15 +120,23 @@ export function addressStep(
 ): StepReport {
 	const step = "Address";
 	const recorded = assignmentOf(service);
+	const ignored = ignoredWishes(service, spec.provider);
 	if (!prospect) {
 		const addresses = vouchedAssignmentOf(service)?.addresses ?? [];
 		return addresses.length > 0
-			? done(`${addresses.join(", ")} (class ${metadata.name})`)
+			? done(
+					[`${addresses.join(", ")} (class ${metadata.name})`, ...ignored].join(
+						"; ",
+					),
+				)
 			: {
 					step,
 					state: "Later",
 					reason: "NotReached",
-					message: `provider ${spec.provider} picks the address when it makes the balancer`,
+					message: [
+						`provider ${spec.provider} picks the address when it makes the balancer`,
+						...ignored,
+					].join("; "),
 				};
 	}
 	const unread = facts.unread("addresspools.fairlead.dev");
@@ -161,6 +170,7 @@ export function addressStep(
 	const message = [
 		`${list(addresses)} (${[...poolsOf(addresses), `class ${metadata.name}`].join(", ")})`,
 		...said.map(reasonText),
+		...ignored,
 	].join("; ");
 	return first
 		? { step, state: "Notice", reason: first.code, message }

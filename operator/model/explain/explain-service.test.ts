@@ -114,6 +114,39 @@ const told = (
 		}),
 	);
 
+it.each<[string, Service, BalancerClass, string]>([
+	[
+		"of a cloud, a pool",
+		web(
+			{ loadBalancerClass: "fairlead.dev/cloud" },
+			{ annotations: { [annotations.pool]: "a" } },
+		),
+		cloud,
+		"provider HetznerCloud picks the address when it makes the balancer; annotation fairlead.dev/pool is ignored: provider HetznerCloud picks addresses itself; remove it, or use a class with pools",
+	],
+	[
+		"of pools, the adoption of a cloud's balancer",
+		web(
+			{},
+			{
+				annotations: {
+					...record("192.0.2.1"),
+					[annotations.adopt]: "hcloud-ccm",
+				},
+			},
+			{ conditions: [assignedCondition("192.0.2.1")] },
+		),
+		fast,
+		"192.0.2.1 (pool a, class fast); annotation fairlead.dev/adopt says hcloud-ccm, but provider Static cannot take over a balancer; only a class of provider HetznerCloud can",
+	],
+])(
+	"what is ignored of a Service's wishes is said with its address: %s",
+	(_row, service, of, message) => {
+		const { steps } = told(service, { classes: [of] });
+		expect(steps.find(({ step }) => step === "Address")?.message).toBe(message);
+	},
+);
+
 /** What is said, and by which reason, in which state, at which step. */
 type Row = [
 	situation: string,

@@ -1,6 +1,7 @@
 import type { Service } from "../../api/core.ts";
 import type { AddressPool } from "../../api/fairlead.ts";
 import { annotations } from "../../api/names.ts";
+import { adoptWish } from "../adopt-wish.ts";
 import { formatIp, parseIp } from "../addresses/ip.ts";
 import { arrangePools, compilePool } from "../addresses/pool.ts";
 import { readRequest } from "../addresses/request.ts";
@@ -54,9 +55,10 @@ export function servicesToKeep(
 			...(shown.every((ip) => asked.includes(ip))
 				? {}
 				: { [annotations.addresses]: shown.join(",") }),
-			...(metadata.annotations?.[annotations.adopt] === undefined
-				? { [annotations.adopt]: "no" }
-				: {}),
+			// Nothing else hands a Service of MetalLB over: it has no balancer to be taken.
+			...(adoptWish(service)?.means === "Leave"
+				? {}
+				: { [annotations.adopt]: "no" }),
 		};
 		if (Object.keys(wanted).length > 0)
 			keep.push({ namespace, name, annotations: wanted });

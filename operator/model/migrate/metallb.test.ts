@@ -341,6 +341,14 @@ describe("a Service that MetalLB serves", () => {
 			service({ [asks]: "10.0.0.5", "fairlead.dev/adopt": "no" }, "10.0.0.5"),
 			[],
 		],
+		[
+			"has been told what MetalLB's Services cannot be",
+			service(
+				{ [asks]: "10.0.0.5", "fairlead.dev/adopt": "hcloud-ccm" },
+				"10.0.0.5",
+			),
+			[`${annotate} fairlead.dev/adopt=no`],
+		],
 		["has an address of somebody else's", service({}, "192.0.2.1"), []],
 		["has none yet", service({}), []],
 	])("and %s", (_what, found, commands) => {
