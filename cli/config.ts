@@ -69,7 +69,7 @@ export const controllerFlags = {
 		help: "Marks this cluster's balancers in the cloud; else the UID of namespace kube-system",
 	},
 	workers: {
-		schema: wholeNumber(1, 256, 32),
+		schema: wholeNumber(1, 256, 24),
 		value: "N",
 		help: "Services worked on at the same time",
 	},

@@ -17,10 +17,13 @@ const name = "fairlead-keeps-30976-high";
 function world() {
 	const clock = new FakeClock();
 	const notFreed = new Set<number>();
+	const refusals: FairleadError[] = [];
 	let version = 1;
 	let stored: Service | undefined;
 	const write = async (_resource: unknown, service: Service) => {
 		const taken = portsHeld(service).find((port) => notFreed.has(port));
+		const refusal = refusals.shift();
+		if (refusal) throw refusal;
 		if (taken !== undefined)
 			throw new FairleadError(
 				"KubeInvalid",
@@ -51,7 +54,10 @@ function world() {
 		...{ client, caches, ledger, namespace, range },
 		troubleChanged: () => {},
 	});
-	return { clock, notFreed, placeholders, held: () => portsHeld(stored) };
+	return {
+		...{ clock, notFreed, placeholders, refusals },
+		held: () => portsHeld(stored),
+	};
 }
 
 it("asks for a port that the API server had not freed yet as soon as it counts as free again", async () => {
@@ -79,4 +85,23 @@ it("asks less and less often for a port that stays somebody's, but twice a minut
 	expect(waits).toEqual([
 		1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000,
 	]);
+});
+
+it("says which namespace to create where there is none to hold ports in, until there is", async () => {
+	const { placeholders, refusals, held } = world();
+	refusals.push(
+		new FairleadError(
+			"KubeNotFound",
+			'POST /api/v1/namespaces/fairlead-system/services: namespaces "fairlead-system" not found',
+		),
+	);
+	await expect(placeholders.sync(name)).rejects.toMatchObject({
+		code: "KubeNotFound",
+	});
+	expect(placeholders.trouble("high")).toEqual([
+		"there is no namespace fairlead-system to hold these ports in; create it, or name another with --namespace",
+	]);
+	await placeholders.sync(name);
+	expect(placeholders.trouble("high")).toEqual([]);
+	expect(held()).toHaveLength(5);
 });

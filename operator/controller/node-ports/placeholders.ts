@@ -1,6 +1,6 @@
 import type { Service } from "../../api/core.ts";
 import { type KubeClient, resources } from "../../cluster/kube.ts";
-import { isFairleadError } from "../../errors.ts";
+import { type FairleadError, isFairleadError } from "../../errors.ts";
 import {
 	type Block,
 	blocksOf,
@@ -112,10 +112,17 @@ export class Placeholders {
 			} catch (error) {
 				if (refusals < maxRefusals && (await this.#learn(name, error)))
 					continue;
-				if (isFairleadError(error)) this.#say(name, error.message);
+				if (isFairleadError(error)) this.#say(name, this.#whyNot(error));
 				throw error;
 			}
 		}
+	}
+
+	/** Nothing of a create can be missing but the namespace, and who runs Fairlead out of a cluster may have none. */
+	#whyNot({ code, message }: FairleadError): string {
+		return code === "KubeNotFound"
+			? `there is no namespace ${this.#options.namespace} to hold these ports in; create it, or name another with --namespace`
+			: message;
 	}
 
 	/** Whether another attempt knows better than the one that failed. */
