@@ -253,6 +253,8 @@ export class Controller {
 				this.#idTrouble = "";
 				return id;
 			} catch (error) {
+				// Whoever stops closes the client under this call: no trouble worth a word.
+				if (signal.aborted) return undefined;
 				const trouble = `cluster id: ${(error as Error).message}`;
 				if (trouble !== this.#idTrouble) log.warn(trouble);
 				this.#idTrouble = trouble;
